@@ -1,0 +1,351 @@
+//! DRF's authentication classes: each scheme with its own header rules. The first scheme listed decides between 401 with a
+//! challenge and 403, whichever scheme failed, as in DRF.
+
+use std::borrow::Cow;
+
+use countersign_formats::json::Value;
+use countersign_formats::jwt::{Claims, TokenType, check_token, decode};
+use countersign_formats::password::Password;
+use countersign_store::{TokenTable, User, UserId};
+use http::HeaderMap;
+use http::header::{AUTHORIZATION, HeaderName};
+
+use crate::authority::{Authority, UserIdSource};
+use crate::basic_header::decode_basic;
+use crate::claim_value::{is_truthy, to_integer, to_text};
+use crate::failure::Failure;
+
+/// One authentication class.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Scheme {
+    /// DRF 3.18 `TokenAuthentication`.
+    Token {
+        /// The first word of the header, compared without case.
+        keyword: String,
+        /// Where the keys are.
+        table: TokenTable,
+    },
+    /// SimpleJWT 5.5 `JWTAuthentication`.
+    Jwt,
+    /// SimpleJWT 5.5 `JWTStatelessUserAuthentication`: no database, hence neither activity nor revocation.
+    JwtStateless,
+    /// DRF 3.18 `BasicAuthentication`.
+    Basic,
+    /// DRF 3.18 `SessionAuthentication`.
+    Session,
+}
+
+impl Scheme {
+    /// The name that answers show: `token`, `jwt`, `jwt_stateless`, `basic`, `session`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Token { .. } => "token",
+            Self::Jwt => "jwt",
+            Self::JwtStateless => "jwt_stateless",
+            Self::Basic => "basic",
+            Self::Session => "session",
+        }
+    }
+}
+
+/// Who a request comes from.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The user.
+    pub principal: Principal,
+    /// The scheme that let the client in: [`Scheme::name`].
+    pub scheme: Option<&'static str>,
+    has_schemes: bool,
+}
+
+/// The user of a request.
+#[derive(Debug, Clone)]
+pub enum Principal {
+    /// Nobody. Django's `AnonymousUser`.
+    Anonymous,
+    /// A row of the user table.
+    User(User),
+    /// SimpleJWT's `TokenUser`: what a token's claims say, and nothing else.
+    Claims {
+        /// The claim of USER_ID_CLAIM, as it stands.
+        user_id: Value,
+        /// The token's claims.
+        claims: Box<Claims>,
+    },
+}
+
+/// What [`Authority::authenticate`] found.
+#[derive(Debug)]
+pub struct Authentication {
+    /// Who the request comes from, or why its credentials are refused.
+    pub result: Result<Identity, Failure>,
+    /// Whether the session cookie was looked at: the answer then varies by `Cookie`.
+    pub read_session: bool,
+}
+
+impl Identity {
+    /// Whether somebody has logged in.
+    #[must_use]
+    pub fn is_authenticated(&self) -> bool {
+        !matches!(self.principal, Principal::Anonymous)
+    }
+
+    /// Django's `is_staff`, or the claim of that name.
+    #[must_use]
+    pub fn is_staff(&self) -> bool {
+        match &self.principal {
+            Principal::Anonymous => false,
+            Principal::User(user) => user.is_staff,
+            Principal::Claims { claims, .. } => claims.get("is_staff").is_some_and(is_truthy),
+        }
+    }
+
+    /// The user name; empty for nobody and for tokens without that claim.
+    #[must_use]
+    pub fn username(&self) -> Value {
+        match &self.principal {
+            Principal::Anonymous => Value::from(""),
+            Principal::User(user) => Value::from(user.username.as_str()),
+            Principal::Claims { claims, .. } => claims.get("username").cloned().unwrap_or_else(|| Value::from("")),
+        }
+    }
+
+    /// The user's primary key, or the token's claim as it stands; null for nobody.
+    #[must_use]
+    pub fn user_id(&self) -> Value {
+        match &self.principal {
+            Principal::Anonymous => Value::Null,
+            Principal::User(user) => match &user.id {
+                UserId::Integer(id) => Value::from(*id),
+                id => Value::from(id.to_string()),
+            },
+            Principal::Claims { user_id, .. } => user_id.clone(),
+        }
+    }
+
+    /// Whether this is an anonymous client who could have shown credentials.
+    pub(crate) fn could_authenticate(&self) -> bool {
+        self.has_schemes && !self.is_authenticated()
+    }
+
+    fn nobody(has_schemes: bool) -> Self {
+        Self { principal: Principal::Anonymous, scheme: None, has_schemes }
+    }
+}
+
+impl Authority {
+    /// Tries the schemes in order: the first that does not abstain decides, and where one finds bad credentials ([`Failure`])
+    /// the later ones are not tried. DRF 3.18 `Request._authenticate`.
+    pub async fn authenticate(&self, schemes: &[Scheme], headers: &HeaderMap) -> Authentication {
+        let mut read_session = false;
+        for scheme in schemes {
+            read_session |= matches!(scheme, Scheme::Session);
+            let tried = match scheme {
+                Scheme::Token { keyword, table } => self.by_token(keyword, table, headers).await,
+                Scheme::Jwt => self.by_jwt(headers).await,
+                Scheme::JwtStateless => self.by_stateless_jwt(headers).await,
+                Scheme::Basic => self.by_basic(headers).await,
+                Scheme::Session => Ok(None),
+            };
+            let result = match tried {
+                Ok(None) => continue,
+                Ok(Some(principal)) => Ok(Identity { principal, scheme: Some(scheme.name()), has_schemes: true }),
+                Err(failure) => Err(failure),
+            };
+            return Authentication { result, read_session };
+        }
+        Authentication { result: Ok(Identity::nobody(!schemes.is_empty())), read_session }
+    }
+
+    /// The `WWW-Authenticate` value of a refusal under these schemes; `None` makes it a 403. DRF 3.18
+    /// `APIView.get_authenticate_header`.
+    #[must_use]
+    pub fn challenge(&self, schemes: &[Scheme]) -> Option<String> {
+        match schemes.first()? {
+            Scheme::Token { keyword, .. } => Some(keyword.clone()),
+            Scheme::Jwt | Scheme::JwtStateless => Some(self.settings().simple_jwt.challenge()),
+            Scheme::Basic => Some("Basic realm=\"api\"".to_owned()),
+            Scheme::Session => None,
+        }
+    }
+
+    async fn by_token(&self, keyword: &str, table: &TokenTable, headers: &HeaderMap) -> Result<Option<Principal>, Failure> {
+        let Some(header) = joined(headers, &AUTHORIZATION) else { return Ok(None) };
+        let Some(credentials) = after_keyword(&header, keyword) else { return Ok(None) };
+        let key = match credentials {
+            Words::None => return Err(Failure::BadHeader("Invalid token header. No credentials provided.")),
+            Words::Many => return Err(Failure::BadHeader("Invalid token header. Token string should not contain spaces.")),
+            Words::One(word) => std::str::from_utf8(word).map_err(|_| {
+                Failure::BadHeader("Invalid token header. Token string should not contain invalid characters.")
+            })?,
+        };
+        let user = self.store().token_owner(table, key).await?.ok_or(Failure::UnknownToken)?;
+        if !user.is_active {
+            return Err(Failure::InactiveUser);
+        }
+        Ok(Some(Principal::User(user)))
+    }
+
+    async fn by_basic(&self, headers: &HeaderMap) -> Result<Option<Principal>, Failure> {
+        let Some(header) = joined(headers, &AUTHORIZATION) else { return Ok(None) };
+        let Some(credentials) = after_keyword(&header, "Basic") else { return Ok(None) };
+        let word = match credentials {
+            Words::None => return Err(Failure::BadHeader("Invalid basic header. No credentials provided.")),
+            Words::Many => {
+                return Err(Failure::BadHeader("Invalid basic header. Credentials string should not contain spaces."));
+            }
+            Words::One(word) => word,
+        };
+        let (username, password) = decode_basic(word)
+            .ok_or(Failure::BadHeader("Invalid basic header. Credentials not correctly base64 encoded."))?;
+        let user = self.login(&username, Password::new(password)).await?.ok_or(Failure::InvalidBasicCredentials)?;
+        if !user.is_active {
+            return Err(Failure::InactiveUser);
+        }
+        Ok(Some(Principal::User(user)))
+    }
+
+    async fn by_jwt(&self, headers: &HeaderMap) -> Result<Option<Principal>, Failure> {
+        let Some(claims) = self.claims_of(headers).await? else { return Ok(None) };
+        let settings = &self.settings().simple_jwt;
+        let claim = claims.get(&settings.user_id_claim).ok_or(Failure::NoUserClaim)?;
+        let user = self.user_of_claim(claim).await?.ok_or(Failure::UserNotFound)?;
+        if settings.check_user_is_active && !user.is_active {
+            return Err(Failure::JwtUserInactive);
+        }
+        self.check_revocation(&claims, &user)?;
+        Ok(Some(Principal::User(user)))
+    }
+
+    async fn by_stateless_jwt(&self, headers: &HeaderMap) -> Result<Option<Principal>, Failure> {
+        let Some(claims) = self.claims_of(headers).await? else { return Ok(None) };
+        let user_id = claims.get(&self.settings().simple_jwt.user_id_claim).ok_or(Failure::NoUserClaim)?.clone();
+        Ok(Some(Principal::Claims { user_id, claims: Box::new(claims) }))
+    }
+
+    /// The claims of the JWT in the header, if there is one. SimpleJWT 5.5 `get_raw_token`, `get_validated_token`.
+    async fn claims_of(&self, headers: &HeaderMap) -> Result<Option<Claims>, Failure> {
+        let settings = &self.settings().simple_jwt;
+        let Some(header) = joined(headers, &settings.auth_header_name) else { return Ok(None) };
+        let mut words = words(&header);
+        let Some(keyword) = words.next() else { return Ok(None) };
+        if !settings.auth_header_types.iter().any(|word| word.as_bytes() == keyword) {
+            return Ok(None);
+        }
+        let (Some(token), None) = (words.next(), words.next()) else { return Err(Failure::BadJwtHeader) };
+
+        let now = self.now();
+        let mut refusals = Vec::new();
+        // Signature and times are the same for every class; only the type, and the blacklist of sliding tokens, differ.
+        let decoded = decode(token, &settings.verifying_keys, &settings.rules, now);
+        for class in &settings.auth_token_classes {
+            let refusal = match &decoded {
+                Err(refusal) => refusal.clone(),
+                Ok(claims) => match self.blacklist_refusal(*class, claims).await? {
+                    Some(refusal) => refusal,
+                    None => match check_token(claims, *class, &settings.rules, now) {
+                        Ok(()) => return Ok(decoded.ok()),
+                        Err(refusal) => refusal,
+                    },
+                },
+            };
+            refusals.push((*class, refusal));
+        }
+        Err(Failure::NoTokenClass(refusals))
+    }
+
+    /// The user a claim of USER_ID_CLAIM names. Values that Django would crash on name nobody.
+    pub(crate) async fn user_of_claim(&self, claim: &Value) -> Result<Option<User>, Failure> {
+        Ok(match self.user_id_source() {
+            UserIdSource::PrimaryKey => match to_integer(claim) {
+                Some(id) => self.store().user_by_id(&UserId::Integer(id)).await?,
+                None => None,
+            },
+            UserIdSource::Field(field) => match to_text(claim) {
+                Some(text) => self.store().user_by_field(field, &text).await?,
+                None => None,
+            },
+        })
+    }
+
+    /// CHECK_REVOKE_TOKEN: the claim must be the upper-case MD5 of the stored password.
+    pub(crate) fn check_revocation(&self, claims: &Claims, user: &User) -> Result<(), Failure> {
+        use subtle::ConstantTimeEq as _;
+
+        let settings = &self.settings().simple_jwt;
+        if !settings.check_revoke_token {
+            return Ok(());
+        }
+        let expected = crate::pair::password_claim(user);
+        let given = claims.get(&settings.revoke_token_claim).and_then(|claim| match claim {
+            Value::String(text) => text.as_str(),
+            _ => None,
+        });
+        match given {
+            Some(given) if bool::from(given.as_bytes().ct_eq(expected.as_bytes())) => Ok(()),
+            _ => Err(Failure::PasswordChanged),
+        }
+    }
+
+    /// Step 11 of SPEC §6.3: refresh and sliding tokens are looked up in the blacklist when that app is installed.
+    pub(crate) async fn blacklist_refusal(
+        &self,
+        class: TokenType,
+        claims: &Claims,
+    ) -> Result<Option<countersign_formats::jwt::Refusal>, Failure> {
+        if !self.settings().apps.token_blacklist || !matches!(class, TokenType::Refresh | TokenType::Sliding) {
+            return Ok(None);
+        }
+        let blacklisted = match self.jti_of(claims) {
+            Some(jti) => self.store().is_blacklisted(&jti).await?,
+            None => false, // refused later, for want of an id
+        };
+        Ok(blacklisted.then_some(countersign_formats::jwt::Refusal::Blacklisted))
+    }
+
+    /// The token's id as the database has it.
+    pub(crate) fn jti_of(&self, claims: &Claims) -> Option<String> {
+        self.settings().simple_jwt.rules.jti_claim.as_deref().and_then(|claim| claims.get(claim)).and_then(to_text)
+    }
+}
+
+/// What follows a header's keyword.
+enum Words<'a> {
+    None,
+    One(&'a [u8]),
+    Many,
+}
+
+/// What follows `keyword`, if that (without case) is the first word.
+fn after_keyword<'a>(header: &'a [u8], keyword: &str) -> Option<Words<'a>> {
+    let mut words = words(header);
+    if !words.next()?.eq_ignore_ascii_case(keyword.as_bytes()) {
+        return None;
+    }
+    Some(match (words.next(), words.next()) {
+        (None, _) => Words::None,
+        (Some(word), None) => Words::One(word),
+        _ => Words::Many,
+    })
+}
+
+/// Python's `bytes.split()`: runs of ASCII white space separate, VT included; U+00A0 does not.
+fn words(header: &[u8]) -> impl Iterator<Item = &[u8]> {
+    header.split(|byte| matches!(byte, b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r')).filter(|word| !word.is_empty())
+}
+
+/// The field's value; repeated fields joined by a comma, as a WSGI server hands them over. A joined value is refused by every
+/// scheme, since the words no longer fit.
+fn joined<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Cow<'a, [u8]>> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next()?.as_bytes();
+    let mut value = Cow::Borrowed(first);
+    for more in values {
+        let joined = value.to_mut();
+        joined.push(b',');
+        joined.extend_from_slice(more.as_bytes());
+    }
+    Some(value)
+}

@@ -1,0 +1,133 @@
+//! [`Authority`]: the store, the keys, the settings, the clock and the randomness behind every decision. Cheap to clone; several
+//! can live in one process.
+
+use std::sync::Arc;
+
+use countersign_store::{Store, StoreError, TokenTable, UserField};
+use jiff::Timestamp;
+
+use crate::clock::{Clock, Entropy, EntropyFailed, SystemClock, SystemEntropy, fresh_jti, random};
+use crate::hashing::HashingPool;
+use crate::settings::Settings;
+
+/// The table of DRF's `authtoken` app.
+pub const AUTHTOKEN_TABLE: &str = "authtoken_token";
+
+/// Who may do what. See the [crate's front page](crate) for an example.
+#[derive(Clone)]
+pub struct Authority {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    settings: Settings,
+    user_id: UserIdSource,
+    tokens: Option<TokenTable>,
+    hashing: HashingPool,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+/// Where USER_ID_FIELD points.
+#[derive(Debug, Clone)]
+pub(crate) enum UserIdSource {
+    /// The primary key.
+    PrimaryKey,
+    /// Another column of the user table.
+    Field(UserField),
+}
+
+/// Makes an [`Authority`].
+pub struct AuthorityBuilder {
+    store: Store,
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl AuthorityBuilder {
+    /// Uses another clock than the system's.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Uses another source of randomness than the operating system's.
+    #[must_use]
+    pub fn entropy(mut self, entropy: Arc<dyn Entropy>) -> Self {
+        self.entropy = entropy;
+        self
+    }
+
+    /// Checks the settings against the database and puts the parts together.
+    ///
+    /// # Errors
+    /// [`StoreError`] when USER_ID_FIELD names no usable column, or the database does not answer.
+    pub async fn build(self) -> Result<Authority, StoreError> {
+        let Self { store, settings, clock, entropy } = self;
+        let user_id = match settings.simple_jwt.user_id_field.as_str() {
+            "id" | "pk" => UserIdSource::PrimaryKey,
+            field => UserIdSource::Field(store.user_field(field).await?),
+        };
+        let tokens = if settings.apps.authtoken { Some(store.token_table(AUTHTOKEN_TABLE).await?) } else { None };
+        let hashing = HashingPool::new(settings.hashing_threads, settings.hashing_queue);
+        Ok(Authority { inner: Arc::new(Inner { store, settings, user_id, tokens, hashing, clock, entropy }) })
+    }
+}
+
+impl Authority {
+    /// Starts building an authority over `store`.
+    #[must_use]
+    pub fn builder(store: Store, settings: Settings) -> AuthorityBuilder {
+        AuthorityBuilder { store, settings, clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) }
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    /// What the authority decides by.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    /// The clock's instant.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    pub(crate) fn user_id_source(&self) -> &UserIdSource {
+        &self.inner.user_id
+    }
+
+    /// DRF's own token table, when the app is installed.
+    pub(crate) fn tokens(&self) -> Option<&TokenTable> {
+        self.inner.tokens.as_ref()
+    }
+
+    pub(crate) fn hashing(&self) -> &HashingPool {
+        &self.inner.hashing
+    }
+
+    /// `N` random bytes.
+    pub(crate) fn random<const N: usize>(&self) -> Result<[u8; N], EntropyFailed> {
+        random(&*self.inner.entropy)
+    }
+
+    /// A fresh token id.
+    pub(crate) fn fresh_jti(&self) -> Result<String, EntropyFailed> {
+        fresh_jti(&*self.inner.entropy)
+    }
+}
+
+impl std::fmt::Debug for Authority {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Authority").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,202 @@
+//! Every refusal a client can read: one variant a sentence, with its status and body. Causes are logged where the response is
+//! made; the client sees the wire text only.
+
+use countersign_formats::json::{Object, Value};
+use countersign_formats::jwt::{Refusal, TokenType};
+use countersign_formats::request_body::FieldErrors;
+use countersign_store::StoreError;
+
+use crate::clock::EntropyFailed;
+
+/// Why a request was refused. [`Display`](std::fmt::Display) is the sentence the client reads.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Failure {
+    /// Nobody logged in where somebody is asked for. DRF 3.18 `NotAuthenticated`.
+    #[error("Authentication credentials were not provided.")]
+    NotAuthenticated,
+    /// Logged in, but not allowed. DRF 3.18 `PermissionDenied`.
+    #[error("You do not have permission to perform this action.")]
+    PermissionDenied,
+    /// A `Token` or `Basic` header that cannot be read. DRF 3.18 `authentication.py`.
+    #[error("{0}")]
+    BadHeader(&'static str),
+    /// No such DRF token. DRF 3.18 `TokenAuthentication.authenticate_credentials`.
+    #[error("Invalid token.")]
+    UnknownToken,
+    /// The owner of the credentials is not active. DRF 3.18.
+    #[error("User inactive or deleted.")]
+    InactiveUser,
+    /// Basic credentials that do not match. DRF 3.18 `BasicAuthentication`.
+    #[error("Invalid username/password.")]
+    InvalidBasicCredentials,
+    /// The JWT header has not two words. SimpleJWT 5.5 `get_raw_token`.
+    #[error("Authorization header must contain two space-delimited values")]
+    BadJwtHeader,
+    /// No class of AUTH_TOKEN_CLASSES accepts the token. SimpleJWT 5.5 `get_validated_token`.
+    #[error("Given token not valid for any token type")]
+    NoTokenClass(Vec<(TokenType, Refusal)>),
+    /// The token names no user. SimpleJWT 5.5 `get_user`.
+    #[error("Token contained no recognizable user identification")]
+    NoUserClaim,
+    /// The token's user does not exist. SimpleJWT 5.5 `get_user`.
+    #[error("User not found")]
+    UserNotFound,
+    /// The token's user is not active. SimpleJWT 5.5 `get_user`.
+    #[error("User is inactive")]
+    JwtUserInactive,
+    /// CHECK_REVOKE_TOKEN: the password is not the one the token was made under. SimpleJWT 5.5 `get_user`.
+    #[error("The user's password has been changed.")]
+    PasswordChanged,
+    /// The session's CSRF check failed. DRF 3.18 `SessionAuthentication.enforce_csrf`.
+    #[error("CSRF Failed: {0}")]
+    Csrf(String),
+    /// DRF's login was refused; the same for unknown, inactive and wrong (SECURITY A1). DRF 3.18 `AuthTokenSerializer`.
+    #[error("Unable to log in with provided credentials.")]
+    UnableToLogIn,
+    /// SimpleJWT's login was refused; the same for unknown, inactive and wrong. SimpleJWT 5.5 `TokenObtainSerializer`.
+    #[error("No active account found with the given credentials")]
+    NoActiveAccount,
+    /// The refresh token's user may not log in. SimpleJWT 5.5 `TokenRefreshSerializer`.
+    #[error("No active account found for the given token.")]
+    NoActiveAccountForToken,
+    /// The refresh token's user does not exist. SimpleJWT 5.5 crashes here; this is what its next release answers.
+    #[error("No active account found for the given token.")]
+    NoUserForToken,
+    /// A token in a body was refused. SimpleJWT 5.5 `InvalidToken`.
+    #[error("{}", .0.message())]
+    Token(Refusal),
+    /// Verify was given a blacklisted token. SimpleJWT 5.5 `TokenVerifySerializer` answers 400 here.
+    #[error("Token is blacklisted")]
+    VerifiedBlacklisted,
+    /// Fields missing or of a wrong kind. DRF 3.18 `ValidationError`.
+    #[error("Invalid input.")]
+    Fields(FieldErrors),
+    /// The body is no dictionary. DRF 3.18 `Serializer.to_internal_value`.
+    #[error("{0}")]
+    NonField(String),
+    /// The body cannot be parsed. DRF 3.18 `ParseError`.
+    #[error("{0}")]
+    Parse(String),
+    /// No parser for the body's type. DRF 3.18 `UnsupportedMediaType`.
+    #[error("{0}")]
+    UnsupportedMediaType(String),
+    /// The method is not implemented. DRF 3.18 `MethodNotAllowed`.
+    #[error("Method \"{0}\" not allowed.")]
+    MethodNotAllowed(String),
+    /// No renderer for what the client accepts. DRF 3.18 `NotAcceptable`.
+    #[error("Could not satisfy the request Accept header.")]
+    NotAcceptable,
+    /// An unknown `?format=`. DRF 3.18 `DefaultContentNegotiation.filter_renderers`.
+    #[error("Not found.")]
+    NotFound,
+    /// Django itself refuses the request (over its size and field limits): its HTML page.
+    #[error("Bad Request")]
+    BadRequestPage,
+    /// More logins wait than can be served in time (SECURITY A3).
+    #[error("Service temporarily unavailable, try again later.")]
+    Overloaded,
+    /// The database did not answer; the client learns nothing more.
+    #[error("A server error occurred.")]
+    Store(#[from] StoreError),
+    /// No random bytes, hence no token (SECURITY O1).
+    #[error("A server error occurred.")]
+    Entropy(#[from] EntropyFailed),
+    /// A hashing thread died.
+    #[error("A server error occurred.")]
+    Hashing,
+}
+
+impl Failure {
+    /// The HTTP status; 401 stands for "401 or 403", which the first authentication class of the view decides
+    /// (see [`is_authentication`](Self::is_authentication)).
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        match self {
+            _ if self.is_authentication() => 401,
+            Self::PermissionDenied | Self::Csrf(_) => 403,
+            Self::NotFound => 404,
+            Self::MethodNotAllowed(_) => 405,
+            Self::NotAcceptable => 406,
+            Self::UnsupportedMediaType(_) => 415,
+            Self::Overloaded => 503,
+            Self::Store(_) | Self::Entropy(_) | Self::Hashing => 500,
+            _ => 400,
+        }
+    }
+
+    /// Whether this is one of DRF's `AuthenticationFailed` and `NotAuthenticated`, whose status is 401 with a challenge or,
+    /// where the first authentication class has none, 403. DRF 3.18 `APIView.handle_exception`.
+    #[must_use]
+    pub fn is_authentication(&self) -> bool {
+        matches!(
+            self,
+            Self::NotAuthenticated
+                | Self::BadHeader(_)
+                | Self::UnknownToken
+                | Self::InactiveUser
+                | Self::InvalidBasicCredentials
+                | Self::BadJwtHeader
+                | Self::NoTokenClass(_)
+                | Self::NoUserClaim
+                | Self::UserNotFound
+                | Self::JwtUserInactive
+                | Self::PasswordChanged
+                | Self::NoActiveAccount
+                | Self::NoActiveAccountForToken
+                | Self::NoUserForToken
+                | Self::Token(_)
+        )
+    }
+
+    /// The machine-readable `code` member, where the reference sends one.
+    #[must_use]
+    pub fn code(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::BadJwtHeader => "bad_authorization_header",
+            Self::NoTokenClass(_) | Self::NoUserClaim | Self::Token(_) => "token_not_valid",
+            Self::UserNotFound => "user_not_found",
+            Self::JwtUserInactive => "user_inactive",
+            Self::PasswordChanged => "password_changed",
+            Self::NoUserForToken => "no_active_account",
+            _ => return None,
+        })
+    }
+
+    /// The JSON body. `non_field_errors_key` is DRF's NON_FIELD_ERRORS_KEY.
+    #[must_use]
+    pub fn body(&self, non_field_errors_key: &str) -> Value {
+        let mut body = Object::new();
+        match self {
+            Self::Fields(errors) => {
+                for (field, messages) in errors.iter() {
+                    let messages = messages.iter().map(|message| Value::from(message.to_string())).collect();
+                    body.set(field, Value::Array(messages));
+                }
+            }
+            Self::UnableToLogIn | Self::VerifiedBlacklisted | Self::NonField(_) => {
+                body.set(non_field_errors_key, Value::Array(vec![Value::from(self.to_string())]));
+            }
+            _ => {
+                body.set("detail", Value::from(self.to_string()));
+                if let Some(code) = self.code() {
+                    body.set("code", Value::from(code));
+                }
+                if let Self::NoTokenClass(refusals) = self {
+                    let messages = refusals.iter().map(|(class, refusal)| class_message(*class, refusal)).collect();
+                    body.set("messages", Value::Array(messages));
+                }
+            }
+        }
+        Value::Object(body)
+    }
+}
+
+/// One entry of `messages`: which class refused the token, and why.
+fn class_message(class: TokenType, refusal: &Refusal) -> Value {
+    let mut entry = Object::new();
+    entry.set("token_class", Value::from(class.class_name()));
+    entry.set("token_type", Value::from(class.name()));
+    entry.set("message", Value::from(refusal.message().to_string()));
+    Value::Object(entry)
+}

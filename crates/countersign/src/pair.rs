@@ -1,0 +1,259 @@
+//! SimpleJWT's views as decisions: obtain, refresh, rotate, verify, blacklist, and the sliding kind.
+
+use countersign_formats::jwt::{Claims, Lifetime, Refusal, TokenType, check_claim_not_expired, check_token, decode};
+use countersign_formats::json::Value;
+use countersign_formats::password::Password;
+use countersign_store::{Blacklisting, OutstandingToken, Rotation, User, UserId};
+use jiff::Timestamp;
+use md5::{Digest as _, Md5};
+
+use crate::authority::{Authority, UserIdSource};
+use crate::claim_value::{is_truthy, to_instant};
+use crate::failure::Failure;
+
+/// A refresh token and an access token made together.
+#[derive(Clone)]
+pub struct Pair {
+    /// The refresh token, as text.
+    pub refresh: String,
+    /// The access token, as text.
+    pub access: String,
+}
+
+/// What a refresh gives.
+#[derive(Clone)]
+pub struct Refreshed {
+    /// The new access token.
+    pub access: String,
+    /// The new refresh token, under ROTATE_REFRESH_TOKENS.
+    pub refresh: Option<String>,
+}
+
+impl std::fmt::Debug for Pair {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Pair(..)")
+    }
+}
+
+impl std::fmt::Debug for Refreshed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Refreshed(..)")
+    }
+}
+
+impl Authority {
+    /// Logs in and makes a pair. SimpleJWT 5.5 `TokenObtainPairSerializer`.
+    ///
+    /// # Errors
+    /// [`Failure::NoActiveAccount`] when the credentials or the user are refused, and those of [`login`](Self::login).
+    pub async fn obtain_pair(&self, username: &str, password: Password) -> Result<Pair, Failure> {
+        let user = self.jwt_login(username, password).await?;
+        let now = self.now();
+        let settings = &self.settings().simple_jwt;
+        let refresh = self.issue(TokenType::Refresh, &user, now).await?;
+        let access = refresh.access_from_refresh(&settings.rules, now, settings.access_token_lifetime, &self.fresh_jti()?);
+        let pair = Pair { refresh: self.sign(&refresh), access: self.sign(&access) };
+        self.record_login(&user, &refresh, &pair.refresh, now).await?;
+        Ok(pair)
+    }
+
+    /// Logs in and makes a sliding token. SimpleJWT 5.5 `TokenObtainSlidingSerializer`.
+    ///
+    /// # Errors
+    /// As [`obtain_pair`](Self::obtain_pair).
+    pub async fn obtain_sliding(&self, username: &str, password: Password) -> Result<String, Failure> {
+        let user = self.jwt_login(username, password).await?;
+        let now = self.now();
+        let claims = self.issue(TokenType::Sliding, &user, now).await?;
+        let token = self.sign(&claims);
+        self.record_login(&user, &claims, &token, now).await?;
+        Ok(token)
+    }
+
+    /// A new access token for a refresh token, and a new refresh token under rotation. SimpleJWT 5.5 `TokenRefreshSerializer`.
+    ///
+    /// Differs: rotation with blacklisting is one transaction in which the insert of the blacklist row decides, so of parallel
+    /// uses of one token one wins (SimpleJWT lets all win); a deleted user is refused rather than crashed on; under
+    /// CHECK_REVOKE_TOKEN the password claim is checked here too, as SimpleJWT's next release does.
+    ///
+    /// # Errors
+    /// [`Failure::Token`], [`Failure::NoActiveAccountForToken`], [`Failure::NoUserForToken`], [`Failure::PasswordChanged`],
+    /// [`Failure::Store`].
+    pub async fn refresh(&self, token: &str) -> Result<Refreshed, Failure> {
+        let now = self.now();
+        let settings = &self.settings().simple_jwt;
+        let mut claims = self.accept(token, TokenType::Refresh, now).await?;
+        let user = match claims.get(&settings.user_id_claim) {
+            Some(claim) if is_truthy(claim) => Some(self.user_of_claim(claim).await?.ok_or(Failure::NoUserForToken)?),
+            _ => None,
+        };
+        if let Some(user) = &user {
+            if settings.check_user_is_active && !user.is_active {
+                return Err(Failure::NoActiveAccountForToken);
+            }
+            self.check_revocation(&claims, user)?;
+        }
+        let access = claims.access_from_refresh(&settings.rules, now, settings.access_token_lifetime, &self.fresh_jti()?);
+        let access = self.sign(&access);
+        if !settings.rotate_refresh_tokens {
+            return Ok(Refreshed { access, refresh: None });
+        }
+        let owner = user.map(|user| user.id);
+        let presented = self.outstanding(&claims, &self.sign(&claims), owner.clone(), now);
+        claims.rotate_in_place(&settings.rules, now, settings.refresh_token_lifetime, &self.fresh_jti()?);
+        let successor = self.sign(&claims);
+        if self.settings().apps.token_blacklist
+            && let (Some(presented), Some(recorded)) = (presented, self.outstanding(&claims, &successor, owner, now))
+        {
+            let blacklist = settings.blacklist_after_rotation;
+            match self.store().rotate(&presented, blacklist, &recorded, now).await? {
+                Rotation::Done => {}
+                Rotation::AlreadyBlacklisted => return Err(Failure::Token(Refusal::Blacklisted)),
+            }
+        }
+        Ok(Refreshed { access, refresh: Some(successor) })
+    }
+
+    /// A sliding token with a new expiry. SimpleJWT 5.5 `TokenRefreshSlidingSerializer`; the user is not looked at.
+    ///
+    /// Differs: the outstanding row's `expires_at` moves to the end of the refresh period, so that flushing expired rows does
+    /// not bring a blacklisted token back.
+    ///
+    /// # Errors
+    /// [`Failure::Token`], [`Failure::Store`].
+    pub async fn refresh_sliding(&self, token: &str) -> Result<String, Failure> {
+        let now = self.now();
+        let settings = &self.settings().simple_jwt;
+        let mut claims = self.accept(token, TokenType::Sliding, now).await?;
+        let refresh_exp = &settings.sliding_token_refresh_exp_claim;
+        check_claim_not_expired(&claims, refresh_exp, &settings.rules, now).map_err(Failure::Token)?;
+        claims.set_times(now, settings.sliding_token_lifetime);
+        if self.settings().apps.token_blacklist
+            && let Some(jti) = self.jti_of(&claims)
+            && let Some(refresh_exp) = claims.get(refresh_exp).and_then(to_instant)
+        {
+            self.store().move_expiry(&jti, refresh_exp).await?;
+        }
+        Ok(self.sign(&claims))
+    }
+
+    /// Whether a token of any type is valid. SimpleJWT 5.5 `TokenVerifySerializer`: any user, even a deleted one; the blacklist
+    /// is consulted only under BLACKLIST_AFTER_ROTATION.
+    ///
+    /// # Errors
+    /// [`Failure::Token`], [`Failure::VerifiedBlacklisted`], [`Failure::Store`].
+    pub async fn verify(&self, token: &str) -> Result<(), Failure> {
+        let claims = self.accept(token, TokenType::Untyped, self.now()).await?;
+        if self.settings().simple_jwt.blacklist_after_rotation
+            && self.settings().apps.token_blacklist
+            && let Some(jti) = self.jti_of(&claims)
+            && self.store().is_blacklisted(&jti).await?
+        {
+            return Err(Failure::VerifiedBlacklisted);
+        }
+        Ok(())
+    }
+
+    /// Blacklists a refresh token, recording it first if it is unknown. SimpleJWT 5.5 `TokenBlacklistSerializer`.
+    ///
+    /// Differs: a user id that is no number counts as no user rather than crashing.
+    ///
+    /// # Errors
+    /// [`Failure::Token`], [`Failure::Store`]; [`Failure::NotFound`] without the blacklist app.
+    pub async fn blacklist(&self, token: &str) -> Result<(), Failure> {
+        if !self.settings().apps.token_blacklist {
+            return Err(Failure::NotFound);
+        }
+        let now = self.now();
+        let claims = self.accept(token, TokenType::Refresh, now).await?;
+        let user = match claims.get(&self.settings().simple_jwt.user_id_claim) {
+            Some(claim) => self.user_of_claim(claim).await?.map(|user| user.id),
+            None => None,
+        };
+        if let Some(recorded) = self.outstanding(&claims, &self.sign(&claims), user, now) {
+            // Done and Already read alike: SimpleJWT's get_or_create does not tell either.
+            let (Blacklisting::Done | Blacklisting::Already) = self.store().blacklist(&recorded, now).await?;
+        }
+        Ok(())
+    }
+
+    /// Credentials to a user that SimpleJWT serves. SimpleJWT 5.5 `default_user_authentication_rule`.
+    async fn jwt_login(&self, username: &str, password: Password) -> Result<User, Failure> {
+        let user = self.login(username, password).await?.ok_or(Failure::NoActiveAccount)?;
+        if self.settings().simple_jwt.check_user_is_active && !user.is_active {
+            return Err(Failure::NoActiveAccount);
+        }
+        Ok(user)
+    }
+
+    /// The claims of a new token for `user`. SimpleJWT 5.5 `Token.for_user`.
+    async fn issue(&self, class: TokenType, user: &User, now: Timestamp) -> Result<Claims, Failure> {
+        let settings = &self.settings().simple_jwt;
+        let lifetime = match class {
+            TokenType::Sliding => Lifetime::sliding(
+                settings.sliding_token_lifetime,
+                &settings.sliding_token_refresh_exp_claim,
+                settings.sliding_token_refresh_lifetime,
+            ),
+            _ => Lifetime::of(settings.refresh_token_lifetime),
+        };
+        let mut claims = Claims::for_type(class, &settings.rules, now, &lifetime, &self.fresh_jti()?);
+        let user_id = match self.user_id_source() {
+            UserIdSource::PrimaryKey => user.id.to_string(),
+            UserIdSource::Field(field) => {
+                self.store().user_field_value(field, &user.id).await?.map_or_else(String::new, |value| value.to_string())
+            }
+        };
+        claims.set(&settings.user_id_claim, Value::from(user_id));
+        if settings.check_revoke_token {
+            claims.set(&settings.revoke_token_claim, Value::from(password_claim(user)));
+        }
+        Ok(claims)
+    }
+
+    /// Steps 1 to 15 of SPEC §6.3.
+    async fn accept(&self, token: &str, class: TokenType, now: Timestamp) -> Result<Claims, Failure> {
+        let settings = &self.settings().simple_jwt;
+        let claims = decode(token.as_bytes(), &settings.verifying_keys, &settings.rules, now).map_err(Failure::Token)?;
+        if let Some(refusal) = self.blacklist_refusal(class, &claims).await? {
+            return Err(Failure::Token(refusal));
+        }
+        check_token(&claims, class, &settings.rules, now).map_err(Failure::Token)?;
+        Ok(claims)
+    }
+
+    fn sign(&self, claims: &Claims) -> String {
+        let settings = &self.settings().simple_jwt;
+        claims.sign_with(&settings.signing_key, &settings.rules)
+    }
+
+    /// The rows a login leaves: `last_login` under UPDATE_LAST_LOGIN, and the outstanding token with the blacklist app.
+    async fn record_login(&self, user: &User, claims: &Claims, token: &str, now: Timestamp) -> Result<(), Failure> {
+        let last_login = self.settings().simple_jwt.update_last_login.then_some(now);
+        let outstanding = if self.settings().apps.token_blacklist {
+            self.outstanding(claims, token, Some(user.id.clone()), now)
+        } else {
+            None
+        };
+        if last_login.is_some() || outstanding.is_some() {
+            self.store().login_pair(&user.id, last_login, outstanding.as_ref()).await?;
+        }
+        Ok(())
+    }
+
+    /// The row of the outstanding table for a token; `None` for a token without an id (JTI_CLAIM switched off).
+    fn outstanding(&self, claims: &Claims, token: &str, user: Option<UserId>, now: Timestamp) -> Option<OutstandingToken> {
+        Some(OutstandingToken {
+            jti: self.jti_of(claims)?,
+            token: token.to_owned(),
+            created_at: Some(now),
+            expires_at: claims.get("exp").and_then(to_instant)?,
+            user,
+        })
+    }
+}
+
+/// SimpleJWT 5.5 `get_md5_hash_password`: upper-case hex MD5 of the password column.
+pub(crate) fn password_claim(user: &User) -> String {
+    hex::encode_upper(Md5::digest(user.password.expose().as_bytes()))
+}

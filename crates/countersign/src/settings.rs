@@ -1,0 +1,130 @@
+//! SIMPLE_JWT, the relevant part of REST_FRAMEWORK and Django's authentication settings, as typed values with their defaults.
+//! Names are Django's and SimpleJWT's in lower case.
+
+use countersign_formats::jwt::{Rules, SigningKey, TokenType, VerifyingKey};
+use countersign_formats::password::Hashers;
+use countersign_store::InstalledApps;
+use http::HeaderName;
+use jiff::SignedDuration;
+
+/// Everything an [`Authority`](crate::Authority) decides by.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Settings {
+    /// SIMPLE_JWT.
+    pub simple_jwt: SimpleJwt,
+    /// PASSWORD_HASHERS; the first is preferred.
+    pub hashers: Hashers,
+    /// AUTHENTICATION_BACKENDS.
+    pub backend: AuthenticationBackend,
+    /// Which of the optional Django apps the database has.
+    pub apps: InstalledApps,
+    /// How many password hashes run at once; further ones wait.
+    pub hashing_threads: usize,
+    /// How many logins may wait for a hashing thread before the next is refused with 503.
+    pub hashing_queue: usize,
+}
+
+impl Settings {
+    /// The defaults of Django 5.2, DRF 3.18 and SimpleJWT 5.5 around one signing key.
+    #[must_use]
+    pub fn new(signing_key: SigningKey) -> Self {
+        Self {
+            simple_jwt: SimpleJwt::new(signing_key),
+            hashers: Hashers::default(),
+            backend: AuthenticationBackend::Model,
+            apps: InstalledApps::default(),
+            hashing_threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            hashing_queue: 256,
+        }
+    }
+}
+
+/// AUTHENTICATION_BACKENDS: which users a correct password lets in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AuthenticationBackend {
+    /// `ModelBackend`: active users only.
+    #[default]
+    Model,
+    /// `AllowAllUsersModelBackend`: inactive users as well.
+    AllowAllUsers,
+}
+
+/// SIMPLE_JWT: SimpleJWT 5.5 `settings.py`, one field a key.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct SimpleJwt {
+    /// ACCESS_TOKEN_LIFETIME.
+    pub access_token_lifetime: SignedDuration,
+    /// REFRESH_TOKEN_LIFETIME.
+    pub refresh_token_lifetime: SignedDuration,
+    /// SLIDING_TOKEN_LIFETIME.
+    pub sliding_token_lifetime: SignedDuration,
+    /// SLIDING_TOKEN_REFRESH_LIFETIME.
+    pub sliding_token_refresh_lifetime: SignedDuration,
+    /// SLIDING_TOKEN_REFRESH_EXP_CLAIM.
+    pub sliding_token_refresh_exp_claim: String,
+    /// ROTATE_REFRESH_TOKENS.
+    pub rotate_refresh_tokens: bool,
+    /// BLACKLIST_AFTER_ROTATION; also switches the blacklist check in verify.
+    pub blacklist_after_rotation: bool,
+    /// UPDATE_LAST_LOGIN, at obtain only.
+    pub update_last_login: bool,
+    /// ALGORITHM and SIGNING_KEY: the key owns its algorithm.
+    pub signing_key: SigningKey,
+    /// What tokens are verified with.
+    pub verifying_keys: Vec<VerifyingKey>,
+    /// AUDIENCE, ISSUER, LEEWAY, TOKEN_TYPE_CLAIM, JTI_CLAIM.
+    pub rules: Rules,
+    /// AUTH_HEADER_TYPES; the first is the challenge word.
+    pub auth_header_types: Vec<String>,
+    /// AUTH_HEADER_NAME, as the HTTP field name (`HTTP_X_ACCESS_TOKEN` is `x-access-token`).
+    pub auth_header_name: HeaderName,
+    /// USER_ID_FIELD.
+    pub user_id_field: String,
+    /// USER_ID_CLAIM.
+    pub user_id_claim: String,
+    /// AUTH_TOKEN_CLASSES.
+    pub auth_token_classes: Vec<TokenType>,
+    /// CHECK_REVOKE_TOKEN.
+    pub check_revoke_token: bool,
+    /// REVOKE_TOKEN_CLAIM.
+    pub revoke_token_claim: String,
+    /// CHECK_USER_IS_ACTIVE.
+    pub check_user_is_active: bool,
+}
+
+impl SimpleJwt {
+    /// SimpleJWT 5.5's defaults around one signing key.
+    #[must_use]
+    pub fn new(signing_key: SigningKey) -> Self {
+        Self {
+            access_token_lifetime: SignedDuration::from_mins(5),
+            refresh_token_lifetime: SignedDuration::from_hours(24),
+            sliding_token_lifetime: SignedDuration::from_mins(5),
+            sliding_token_refresh_lifetime: SignedDuration::from_hours(24),
+            sliding_token_refresh_exp_claim: "refresh_exp".to_owned(),
+            rotate_refresh_tokens: false,
+            blacklist_after_rotation: false,
+            update_last_login: false,
+            verifying_keys: vec![signing_key.verifying_key()],
+            signing_key,
+            rules: Rules::default(),
+            auth_header_types: vec!["Bearer".to_owned()],
+            auth_header_name: http::header::AUTHORIZATION,
+            user_id_field: "id".to_owned(),
+            user_id_claim: "user_id".to_owned(),
+            auth_token_classes: vec![TokenType::Access],
+            check_revoke_token: false,
+            revoke_token_claim: "hash_password".to_owned(),
+            check_user_is_active: true,
+        }
+    }
+
+    /// The challenge of SimpleJWT's views and of `JWTAuthentication`: `Bearer realm="api"`.
+    #[must_use]
+    pub fn challenge(&self) -> String {
+        let word = self.auth_header_types.first().map_or("Bearer", String::as_str);
+        format!("{word} realm=\"api\"")
+    }
+}

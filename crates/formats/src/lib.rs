@@ -1,0 +1,12 @@
+//! The byte formats of Django, DRF and SimpleJWT, as pure functions: bytes, keys, `now` and random bytes in; a value or an
+//! error out. No clock, no randomness, no I/O, no SQL, no HTTP types.
+
+pub mod django_time;
+pub mod json;
+pub mod jwt;
+pub mod negotiation;
+pub mod password;
+pub mod password_validation;
+pub mod request_body;
+pub mod token_key;
+pub mod user_fields;

@@ -1,0 +1,287 @@
+//! The computation that decides one login, and what it found.
+
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
+
+use super::stored::{Refusal, Stored, Unreadable};
+use super::work::{MAX_PBKDF2_ROUNDS, OutOfMemory};
+use super::{Algorithm, Hashers, Password, SaltEntropy, Work, estimated_cost};
+
+/// Hashed where there is nothing to compare with; its content is of no account.
+const DECOY_PASSWORD: &str = "a password that nobody has";
+
+/// Whether a password matches, and what to do about the stored text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// The password is the one whose hash is stored.
+    pub matches: bool,
+    /// The stored text should be replaced by [`Hashers::encode`] of the same password. Only ever set when it
+    /// [`matches`](Self::matches). Source: Django 5.2 `verify_password`.
+    pub must_update: bool,
+    /// Set when the stored text can match no password though it should: an error event for the log (SECURITY W1, W2).
+    pub refused: Option<Refusal>,
+}
+
+/// One derivation of PBKDF2-HMAC-SHA256 (RFC 8018 §5.2) and what it is compared with, open to whoever can compute several
+/// together.
+#[derive(Clone)]
+pub struct Pbkdf2Job {
+    /// The password; its bytes are the key of the HMAC.
+    pub password: Password,
+    /// The salt's bytes.
+    pub salt: Vec<u8>,
+    /// Iterations, at least 1.
+    pub rounds: u32,
+    /// The stored digest; `None` when the time is all that counts.
+    pub expected: Option<[u8; 32]>,
+}
+
+impl Pbkdf2Job {
+    /// Computes the digest.
+    #[must_use]
+    pub fn derive(&self) -> Zeroizing<[u8; 32]> {
+        let mut digest = Zeroizing::new([0; 32]);
+        pbkdf2::pbkdf2_hmac::<sha2::Sha256>(self.password.as_bytes(), &self.salt, self.rounds, digest.as_mut_slice());
+        digest
+    }
+}
+
+/// Everything needed to judge one password, detached from configuration and database, to be run on any thread.
+///
+/// Whatever the reason for failure, about the same work is done (SECURITY A1): one hash as the preferred hasher makes it.
+///
+/// * Unknown user, unusable text, unknown algorithm, malformed text, parameters out of bounds, password too long: one
+///   hash of the preferred hasher.
+/// * Wrong password under the preferred hasher with less work: the missing PBKDF2 iterations, or `2^difference - 1` more
+///   bcrypt hashes; nothing for argon2 and scrypt. Source: Django 5.2 `harden_runtime`.
+/// * Wrong password under another hasher: the missing work by [`estimated_cost`], as PBKDF2 iterations; or, where the
+///   stored hash is negligible beside a preferred one that is not PBKDF2, one whole preferred hash. **Differs:** Django
+///   does nothing here, and the time shows which accounts have old hashes.
+pub struct Job {
+    step: Step,
+    /// What to do when the digest is not the expected one.
+    remaining: Remaining,
+    must_update: bool,
+    refused: Option<Refusal>,
+}
+
+/// What a [`Job`] comes to after one derivation.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Progress {
+    /// The password is judged.
+    Done(Verdict),
+    /// More is to be computed, to even out the time.
+    More(Job),
+}
+
+/// The derivation to do now.
+enum Step {
+    Pbkdf2(Pbkdf2Job),
+    Other { work: Work, password: Password, salt: Vec<u8>, expected: Option<Vec<u8>> },
+}
+
+/// The derivations to do if this one does not match.
+#[derive(Clone, Copy)]
+enum Remaining {
+    Nothing,
+    /// PBKDF2-HMAC-SHA256.
+    Rounds(u32),
+    /// The same derivation again, so many times.
+    Repeat(u32),
+    Whole(Work),
+}
+
+impl Job {
+    /// Plans the judgement of `password` against `encoded`, `None` when there is no such user.
+    pub(super) fn plan(hashers: &Hashers, password: Password, encoded: Option<&str>, entropy: &SaltEntropy) -> Self {
+        let stored = encoded.map(|encoded| Stored::parse(encoded, hashers.order()));
+        let preferred = hashers.preferred_work();
+        let refused = match stored {
+            Some(Err(Unreadable::Refused(refusal))) => Some(refusal),
+            _ => None,
+        };
+        match stored {
+            Some(Ok(stored)) if stored.work.accepts(&password) => Self {
+                remaining: Remaining::after(&stored.work, &preferred),
+                must_update: stored.work.algorithm() != preferred.algorithm() || stored.is_outdated(&preferred),
+                step: Step::new(stored.work, password, stored.salt, Some(stored.digest)),
+                refused,
+            },
+            _ => Self::decoy(preferred, entropy.text().into_bytes(), refused),
+        }
+    }
+
+    /// Does all the work.
+    #[must_use]
+    pub fn run(self) -> Verdict {
+        let mut job = self;
+        loop {
+            match job.advance() {
+                Progress::Done(verdict) => return verdict,
+                Progress::More(rest) => job = rest,
+            }
+        }
+    }
+
+    /// Does one derivation.
+    #[must_use]
+    pub fn advance(self) -> Progress {
+        match self.step.derive() {
+            Ok(digest) => self.judge(&digest),
+            Err(OutOfMemory) => {
+                Progress::Done(Verdict { matches: false, must_update: false, refused: Some(Refusal::OutOfMemory) })
+            }
+        }
+    }
+
+    /// The derivation to do now, if it is PBKDF2-HMAC-SHA256; its digest then goes to [`judge`](Self::judge).
+    #[must_use]
+    pub fn pbkdf2(&self) -> Option<&Pbkdf2Job> {
+        match &self.step {
+            Step::Pbkdf2(job) => Some(job),
+            Step::Other { .. } => None,
+        }
+    }
+
+    /// Goes on from the digest of the present derivation, computed elsewhere. Compares in constant time.
+    #[must_use]
+    pub fn judge(self, digest: &[u8]) -> Progress {
+        let Self { step, remaining, must_update, refused } = self;
+        let matches = step.expected().is_some_and(|expected| expected.ct_eq(digest).into());
+        let failed = Verdict { matches: false, must_update: false, refused };
+        if matches {
+            return Progress::Done(Verdict { matches, must_update, refused });
+        }
+        let (step, remaining) = match remaining {
+            Remaining::Nothing | Remaining::Repeat(0) | Remaining::Rounds(0) => return Progress::Done(failed),
+            Remaining::Rounds(rounds) => (step.with(Work::Pbkdf2Sha256 { rounds }), Remaining::Nothing),
+            Remaining::Repeat(times) => (step.again(), Remaining::Repeat(times - 1)),
+            Remaining::Whole(work) => (step.with(work), Remaining::Nothing),
+        };
+        Progress::More(Self { step, remaining, must_update: false, refused })
+    }
+
+    /// The algorithm of the derivation to do now.
+    #[must_use]
+    pub fn kind(&self) -> Algorithm {
+        self.step.work().algorithm()
+    }
+
+    /// The time the whole job takes if the password is wrong, in iterations of PBKDF2-HMAC-SHA256; see
+    /// [`estimated_cost`].
+    #[must_use]
+    pub fn cost(&self) -> u64 {
+        let step = estimated_cost(&self.step.work());
+        step + match self.remaining {
+            Remaining::Nothing => 0,
+            Remaining::Rounds(rounds) => rounds.into(),
+            Remaining::Repeat(times) => step * u64::from(times),
+            Remaining::Whole(work) => estimated_cost(&work),
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn step_work(&self) -> Work {
+        self.step.work()
+    }
+
+    /// One hash of the preferred hasher, for the time it takes.
+    fn decoy(preferred: Work, salt: Vec<u8>, refused: Option<Refusal>) -> Self {
+        let step = Step::new(preferred, Password::new(DECOY_PASSWORD), salt, None);
+        Self { step, remaining: Remaining::Nothing, must_update: false, refused }
+    }
+}
+
+impl std::fmt::Debug for Job {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Job").field("kind", &self.kind()).field("cost", &self.cost()).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Pbkdf2Job {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Pbkdf2Job").field("rounds", &self.rounds).finish_non_exhaustive()
+    }
+}
+
+impl Step {
+    fn new(work: Work, password: Password, salt: Vec<u8>, expected: Option<Vec<u8>>) -> Self {
+        match work {
+            Work::Pbkdf2Sha256 { rounds } => {
+                let expected = expected.and_then(|digest| digest.try_into().ok());
+                Self::Pbkdf2(Pbkdf2Job { password, salt, rounds, expected })
+            }
+            work => Self::Other { work, password, salt, expected },
+        }
+    }
+
+    fn derive(&self) -> Result<Zeroizing<Vec<u8>>, OutOfMemory> {
+        match self {
+            Self::Pbkdf2(job) => Ok(Zeroizing::new(job.derive().to_vec())),
+            Self::Other { work, password, salt, .. } => work.derive(password, salt),
+        }
+    }
+
+    fn work(&self) -> Work {
+        match self {
+            Self::Pbkdf2(job) => Work::Pbkdf2Sha256 { rounds: job.rounds },
+            Self::Other { work, .. } => *work,
+        }
+    }
+
+    fn expected(&self) -> Option<&[u8]> {
+        match self {
+            Self::Pbkdf2(job) => job.expected.as_ref().map(<[u8; 32]>::as_slice),
+            Self::Other { expected, .. } => expected.as_deref(),
+        }
+    }
+
+    /// The same derivation, compared with nothing.
+    fn again(self) -> Self {
+        let work = self.work();
+        self.with(work)
+    }
+
+    /// Other work with the same salt, compared with nothing. The password is not needed for that, and a bcrypt hasher
+    /// might not take it.
+    fn with(self, work: Work) -> Self {
+        let salt = match self {
+            Self::Pbkdf2(job) => job.salt,
+            Self::Other { salt, .. } => salt,
+        };
+        Self::new(work, Password::new(DECOY_PASSWORD), salt, None)
+    }
+}
+
+impl Remaining {
+    /// What a wrong password against `stored` still owes the time of a `preferred` hash.
+    fn after(stored: &Work, preferred: &Work) -> Self {
+        let rounds = |missing: u64| Self::Rounds(u32::try_from(missing).unwrap_or(u32::MAX).min(MAX_PBKDF2_ROUNDS));
+        match (*stored, *preferred) {
+            (Work::Pbkdf2Sha256 { rounds: done }, Work::Pbkdf2Sha256 { rounds: wanted }) => {
+                Self::Rounds(wanted.saturating_sub(done))
+            }
+            (Work::Pbkdf2Sha1 { rounds: done }, Work::Pbkdf2Sha1 { rounds: wanted }) => {
+                match wanted.saturating_sub(done) {
+                    0 => Self::Nothing,
+                    missing => Self::Whole(Work::Pbkdf2Sha1 { rounds: missing }),
+                }
+            }
+            (Work::Bcrypt { cost: done }, Work::Bcrypt { cost: wanted })
+            | (Work::BcryptSha256 { cost: done }, Work::BcryptSha256 { cost: wanted }) => {
+                Self::Repeat((1 << wanted.saturating_sub(done)) - 1)
+            }
+            (Work::Argon2(_), Work::Argon2(_)) | (Work::Scrypt { .. }, Work::Scrypt { .. }) => Self::Nothing,
+            (stored, preferred) => {
+                let (done, wanted) = (estimated_cost(&stored), estimated_cost(&preferred));
+                let is_pbkdf2 = matches!(preferred, Work::Pbkdf2Sha256 { .. } | Work::Pbkdf2Sha1 { .. });
+                if !is_pbkdf2 && done <= wanted / 8 {
+                    Self::Whole(preferred)
+                } else {
+                    rounds(wanted.saturating_sub(done))
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! A server put together from its configuration, and the loop that accepts connections.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use axum::body::Body;
+use countersign::clock::{Clock, Entropy, SystemClock, SystemEntropy};
+use countersign::{AUTHTOKEN_TABLE, Authority, Scheme};
+use countersign_store::{InstalledApps, Store, StoreOptions};
+use http::{HeaderValue, Request};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::TcpListener;
+use tower::Service as _;
+
+use crate::config::{Config, Resource, SchemeChoice};
+use crate::routes::{Routes, router};
+use crate::view::View;
+
+/// Bytes of a request's head; Django's usual server, gunicorn, takes 8 KiB a line.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
+const MAX_HEADERS: usize = 100;
+
+/// A server that is ready to accept connections.
+pub struct App {
+    router: axum::Router,
+    store: Store,
+    bind: SocketAddr,
+    header_timeout: Duration,
+    shutdown_timeout: Duration,
+}
+
+impl App {
+    /// Opens the database, checks that it has the tables the configuration needs, and mounts the paths.
+    ///
+    /// # Errors
+    /// A database that is missing, lacks tables, or does not answer.
+    pub async fn build(config: Config) -> anyhow::Result<Self> {
+        Self::build_with(config, Arc::new(SystemClock), Arc::new(SystemEntropy)).await
+    }
+
+    /// As [`build`](Self::build), with a clock and randomness of the caller's.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub async fn build_with(config: Config, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> anyhow::Result<Self> {
+        let store = Store::open(&config.database_url, StoreOptions::default())
+            .await
+            .with_context(|| format!("database {}", config.database_url))?;
+        check_tables(&store, &config.settings.apps).await?;
+        let authority = Authority::builder(store.clone(), config.settings).clock(clock).entropy(entropy).build().await?;
+        let mut views = HashMap::new();
+        for resource in config.resources {
+            let path = resource.path.clone();
+            views.insert(path, view(&authority, resource).await?);
+        }
+        let routes = Routes { authority, settings: config.views, append_slash: config.append_slash, views };
+        Ok(Self {
+            router: router(routes),
+            store,
+            bind: config.bind,
+            header_timeout: config.header_timeout,
+            shutdown_timeout: config.shutdown_timeout,
+        })
+    }
+
+    /// Takes the configured address; port 0 picks a free one.
+    ///
+    /// # Errors
+    /// The address is taken or not this machine's.
+    pub async fn bind(&self) -> anyhow::Result<TcpListener> {
+        TcpListener::bind(self.bind).await.with_context(|| format!("bind: cannot listen on {}", self.bind))
+    }
+
+    /// Serves until `stop` is done, then finishes what is under way within the shutdown timeout and closes the database.
+    pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) {
+        let graceful = GracefulShutdown::new();
+        let mut builder = Builder::new(TokioExecutor::new());
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.header_timeout)
+            .max_buf_size(MAX_HEAD_BYTES)
+            .max_headers(MAX_HEADERS)
+            .pipeline_flush(true);
+        builder.http2().timer(TokioTimer::new()).max_header_list_size(MAX_HEAD_BYTES as u32).max_concurrent_streams(100);
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            let accepted = tokio::select! {
+                () = &mut stop => break,
+                accepted = listener.accept() => accepted,
+            };
+            let stream = match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // Out of file descriptors, or a client that left before it was accepted: neither ends the server.
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                    continue;
+                }
+            };
+            let _ = stream.set_nodelay(true);
+            let router = self.router.clone();
+            let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+                let mut router = router.clone();
+                async move { Ok::<_, Infallible>(router.call(request.map(Body::new)).await.unwrap_or_else(|never| match never {})) }
+            });
+            let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+            let watched = graceful.watch(connection);
+            tokio::spawn(async move {
+                if let Err(error) = watched.await {
+                    tracing::debug!(error = %error, "connection ended");
+                }
+            });
+        }
+        drop(listener);
+        if tokio::time::timeout(self.shutdown_timeout, graceful.shutdown()).await.is_err() {
+            tracing::warn!("some requests were still running at the end of limits.shutdown_timeout");
+        }
+        self.store.close().await;
+    }
+}
+
+/// The view of a configured resource.
+async fn view(authority: &Authority, resource: Resource) -> anyhow::Result<View> {
+    let mut view = View::new(resource.endpoint, &resource.name, resource.methods, resource.renderers, resource.parsers);
+    for choice in resource.authentication {
+        view.schemes.push(match choice {
+            SchemeChoice::Token { keyword, table } => {
+                let table = authority
+                    .store()
+                    .token_table(&table)
+                    .await
+                    .with_context(|| format!("{}: token authentication needs the table {table}", resource.path))?;
+                Scheme::Token { keyword, table }
+            }
+            SchemeChoice::Jwt => Scheme::Jwt,
+            SchemeChoice::JwtStateless => Scheme::JwtStateless,
+            SchemeChoice::Basic => Scheme::Basic,
+            SchemeChoice::Session => Scheme::Session,
+        });
+    }
+    let challenge = if resource.challenges_as_jwt {
+        Some(authority.settings().simple_jwt.challenge())
+    } else {
+        authority.challenge(&view.schemes)
+    };
+    view.challenge = challenge.map(|challenge| HeaderValue::from_str(&challenge)).transpose()?;
+    view.permissions = resource.permissions;
+    Ok(view)
+}
+
+/// Refuses a database without the tables that the configuration counts on.
+async fn check_tables(store: &Store, apps: &InstalledApps) -> anyhow::Result<()> {
+    let mut needed = vec![("auth_user", "django.contrib.auth")];
+    if apps.authtoken {
+        needed.push((AUTHTOKEN_TABLE, "rest_framework.authtoken"));
+    }
+    if apps.token_blacklist {
+        needed.push(("token_blacklist_outstandingtoken", "rest_framework_simplejwt.token_blacklist"));
+        needed.push(("token_blacklist_blacklistedtoken", "rest_framework_simplejwt.token_blacklist"));
+    }
+    for (table, app) in needed {
+        if !store.has_table(table).await? {
+            bail!("the database has no table {table} ({app}); run `countersign migrate`, or take the app out of installed_apps");
+        }
+    }
+    Ok(())
+}

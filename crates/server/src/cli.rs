@@ -1,0 +1,187 @@
+//! The command line: Django's command names, one file a family.
+
+mod demo;
+mod prompt;
+mod serve;
+mod tokens;
+mod users;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+use countersign_store::{DatabaseUrl, Store, StoreOptions};
+
+use crate::config::{Config, Overrides};
+use crate::walkthrough::WalkthroughArgs;
+
+/// Django REST framework's authentication, in Rust: DRF tokens and SimpleJWT pairs over Django's own tables.
+#[derive(Parser)]
+#[command(name = "countersign", version, propagate_version = true)]
+struct Cli {
+    /// Configuration file; `countersign.toml` in this folder when there is one.
+    #[arg(long, short, global = true, value_name = "FILE", env = "COUNTERSIGN_CONFIG")]
+    config: Option<PathBuf>,
+    /// Database, instead of the one configured: `sqlite:db.sqlite3`, `sqlite:////srv/db.sqlite3`.
+    #[arg(long, global = true, value_name = "URL")]
+    database_url: Option<String>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve logins, tokens and protected resources.
+    Serve {
+        /// Address to listen on, instead of the one configured; port 0 picks a free one.
+        #[arg(long, value_name = "HOST:PORT")]
+        bind: Option<String>,
+    },
+    /// Serve with a database and a user of its own, and print commands to try.
+    Demo(demo::DemoArgs),
+    /// Create Django's tables where they are absent, as Django's own migrate would.
+    Migrate,
+    /// Create a superuser.
+    Createsuperuser(users::CreateSuperuserArgs),
+    /// Change a user's password.
+    Changepassword {
+        /// The user; the one logged in to this machine when absent.
+        username: Option<String>,
+    },
+    /// Show a user's DRF token, creating it on first use.
+    #[command(name = "drf_create_token")]
+    DrfCreateToken(tokens::CreateTokenArgs),
+    /// Delete expired refresh tokens from the outstanding list and the blacklist.
+    Flushexpiredtokens,
+    /// Check the configuration, and nothing else.
+    Check,
+    /// Log in to a server, step by step, and show what happens.
+    Walkthrough(WalkthroughArgs),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// A command that failed: what Django would print after `CommandError: `.
+#[derive(Debug, thiserror::Error)]
+#[error("CommandError: {0}")]
+struct CommandError(String);
+
+/// Runs the command of this process's arguments.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("COUNTERSIGN_LOG").unwrap_or_else(|_| "warn".into()),
+        )
+        .with_writer(std::io::stderr)
+        .try_init();
+    match execute(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            if error.is::<CommandError>() {
+                eprintln!("{error}");
+            } else {
+                // One line: the error and its causes.
+                eprintln!("countersign: {error:#}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
+    let source = ConfigSource { file: cli.config, database_url: cli.database_url };
+    match cli.command {
+        Command::Serve { bind } => runtime()?.block_on(serve::serve(source.load(bind)?))?,
+        Command::Demo(args) => runtime()?.block_on(demo::demo(&args))?,
+        Command::Migrate => small_runtime()?.block_on(migrate(&source.load(None)?))?,
+        Command::Createsuperuser(args) => {
+            return small_runtime()?.block_on(users::create_superuser(&source.load(None)?, &args));
+        }
+        Command::Changepassword { username } => {
+            small_runtime()?.block_on(users::change_password(&source.load(None)?, username))?;
+        }
+        Command::DrfCreateToken(args) => small_runtime()?.block_on(tokens::create_token(&source.load(None)?, &args))?,
+        Command::Flushexpiredtokens => small_runtime()?.block_on(tokens::flush_expired(&source.load(None)?))?,
+        Command::Check => {
+            warn(&source.load(None)?);
+            println!("The configuration holds together.");
+        }
+        Command::Walkthrough(args) => {
+            return Ok(if crate::walkthrough::run(&args)? { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "countersign", &mut std::io::stdout());
+        }
+    }
+    std::io::stdout().flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Where this run's configuration comes from.
+struct ConfigSource {
+    file: Option<PathBuf>,
+    database_url: Option<String>,
+}
+
+impl ConfigSource {
+    fn load(self, bind: Option<String>) -> anyhow::Result<Config> {
+        let file = self.file.or_else(|| {
+            let usual = PathBuf::from("countersign.toml");
+            usual.is_file().then_some(usual)
+        });
+        let mut overrides = Overrides::from_environment();
+        if let Some(url) = self.database_url {
+            overrides.flags.push(("--database-url", "database_url", url));
+        }
+        if let Some(bind) = bind {
+            overrides.flags.push(("--bind", "bind", bind));
+        }
+        Ok(Config::load(file, &overrides)?)
+    }
+}
+
+/// Prints what is accepted but unwise.
+fn warn(config: &Config) {
+    for warning in &config.warnings {
+        eprintln!("countersign: warning: {warning}");
+    }
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+fn small_runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
+}
+
+/// Opens the configured database, which must exist.
+async fn open(url: &DatabaseUrl) -> anyhow::Result<Store> {
+    use anyhow::Context as _;
+
+    Store::open(url, StoreOptions::default()).await.with_context(|| format!("database {url}"))
+}
+
+async fn migrate(config: &Config) -> anyhow::Result<()> {
+    use anyhow::Context as _;
+    use countersign::clock::Clock as _;
+
+    let options = StoreOptions { create: true, ..StoreOptions::default() };
+    let store =
+        Store::open(&config.database_url, options).await.with_context(|| format!("database {}", config.database_url))?;
+    let report = store.migrate(&config.settings.apps, countersign::clock::SystemClock.now()).await?;
+    if report.created.is_empty() {
+        println!("No migrations to apply.");
+    }
+    for app in &report.created {
+        println!("Created the tables of {app}");
+    }
+    store.close().await;
+    Ok(())
+}

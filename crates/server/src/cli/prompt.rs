@@ -1,0 +1,50 @@
+//! Questions at the terminal, asked as Python's `input` and `getpass` ask them.
+
+use std::io::{BufRead as _, IsTerminal as _, Write as _, stdin, stdout};
+
+use countersign_formats::password::Password;
+
+/// Asks on standard output and reads a line; the end of input is an error.
+pub(super) fn ask(question: &str) -> anyhow::Result<String> {
+    print!("{question}");
+    stdout().flush()?;
+    read_line()
+}
+
+/// Asks for a password without showing it. Without a terminal a line of standard input is read.
+pub(super) fn ask_password(question: &str) -> anyhow::Result<Password> {
+    if stdin().is_terminal() {
+        return Ok(Password::new(rpassword::prompt_password(question)?));
+    }
+    Ok(Password::new(read_line()?))
+}
+
+fn read_line() -> anyhow::Result<String> {
+    let mut line = String::new();
+    if stdin().lock().read_line(&mut line)? == 0 {
+        anyhow::bail!("the input ended");
+    }
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// The name of the user of this process, as Python's `getpass.getuser` finds it: from the environment, else from the
+/// password file.
+pub(super) fn system_user() -> Option<String> {
+    let from_environment = ["LOGNAME", "USER", "LNAME", "USERNAME"];
+    if let Some(name) = from_environment.into_iter().find_map(|variable| std::env::var(variable).ok().filter(|name| !name.is_empty()))
+    {
+        return Some(name);
+    }
+    let uid = std::fs::metadata("/proc/self").ok().map(|process| {
+        #[cfg(unix)]
+        return std::os::unix::fs::MetadataExt::uid(&process);
+        #[cfg(not(unix))]
+        return 0;
+    })?;
+    let accounts = std::fs::read_to_string("/etc/passwd").ok()?;
+    accounts.lines().find_map(|account| {
+        let mut fields = account.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+    })
+}

@@ -1,0 +1,44 @@
+//! `countersign drf_create_token` and `countersign flushexpiredtokens`.
+
+use countersign::AUTHTOKEN_TABLE;
+use countersign::clock::{Clock as _, Entropy as _, SystemClock, SystemEntropy};
+use countersign_formats::token_key::TokenKey;
+
+use super::CommandError;
+use crate::config::Config;
+
+#[derive(clap::Args)]
+pub(super) struct CreateTokenArgs {
+    /// The user.
+    username: String,
+    /// Delete the user's token and make a new one.
+    #[arg(long, short)]
+    reset: bool,
+}
+
+/// DRF 3.18 `drf_create_token`.
+pub(super) async fn create_token(config: &Config, args: &CreateTokenArgs) -> anyhow::Result<()> {
+    let store = super::open(&config.database_url).await?;
+    let table = store.token_table(AUTHTOKEN_TABLE).await?;
+    let username = &args.username;
+    let Some(user) = store.user_by_username(username).await? else {
+        return Err(CommandError(format!("Cannot create the Token: user {username} does not exist")).into());
+    };
+    if args.reset {
+        store.token_delete(&table, &user.id).await?;
+    }
+    let mut random = [0; 20];
+    SystemEntropy.fill(&mut random)?;
+    let key = store.token_get_or_create(&table, &user.id, &TokenKey::from_entropy(random), SystemClock.now()).await?;
+    store.close().await;
+    println!("Generated token {} for user {username}", key.expose());
+    Ok(())
+}
+
+/// SimpleJWT 5.5 `flushexpiredtokens`: prints nothing.
+pub(super) async fn flush_expired(config: &Config) -> anyhow::Result<()> {
+    let store = super::open(&config.database_url).await?;
+    store.flush_expired(SystemClock.now()).await?;
+    store.close().await;
+    Ok(())
+}

@@ -1,0 +1,282 @@
+//! The file's shape, key for key, before it is checked. Every table refuses keys it does not know.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::duration::Length;
+
+#[derive(Default, Deserialize)] // no Debug: secrets inside
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawConfig {
+    pub secret_key: Option<String>,
+    pub secret_key_file: Option<PathBuf>,
+    pub secret_key_fallbacks: Vec<String>,
+    pub database_url: Option<String>,
+    pub bind: Option<String>,
+    pub installed_apps: Option<Vec<String>>,
+    pub append_slash: Option<bool>,
+    pub data_upload_max_memory_size: Option<u64>,
+    pub data_upload_max_number_fields: Option<u64>,
+    pub data_upload_max_number_files: Option<u64>,
+    pub simple_jwt: RawSimpleJwt,
+    pub rest_framework: RawRestFramework,
+    pub auth: RawAuth,
+    pub paths: BTreeMap<PathName, String>,
+    pub protected: Vec<RawProtected>,
+    pub limits: RawLimits,
+}
+
+#[derive(Default, Deserialize)] // no Debug: secrets inside
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawSimpleJwt {
+    pub access_token_lifetime: Option<Length>,
+    pub refresh_token_lifetime: Option<Length>,
+    pub rotate_refresh_tokens: Option<bool>,
+    pub blacklist_after_rotation: Option<bool>,
+    pub update_last_login: Option<bool>,
+    pub algorithm: Option<String>,
+    pub signing_key: Option<String>,
+    pub verifying_key: Option<String>,
+    pub audience: Option<OneOrMany>,
+    pub issuer: Option<OneOrMany>,
+    pub json_encoder: Option<String>,
+    pub jwk_url: Option<String>,
+    pub leeway: Option<Length>,
+    pub auth_header_types: Option<OneOrMany>,
+    pub auth_header_name: Option<String>,
+    pub user_id_field: Option<String>,
+    pub user_id_claim: Option<String>,
+    pub user_authentication_rule: Option<String>,
+    pub auth_token_classes: Option<OneOrMany>,
+    pub token_type_claim: Option<Nullable>,
+    pub jti_claim: Option<Nullable>,
+    pub token_user_class: Option<String>,
+    pub sliding_token_refresh_exp_claim: Option<String>,
+    pub sliding_token_lifetime: Option<Length>,
+    pub sliding_token_refresh_lifetime: Option<Length>,
+    pub token_obtain_serializer: Option<String>,
+    pub token_refresh_serializer: Option<String>,
+    pub token_verify_serializer: Option<String>,
+    pub token_blacklist_serializer: Option<String>,
+    pub sliding_token_obtain_serializer: Option<String>,
+    pub sliding_token_refresh_serializer: Option<String>,
+    pub check_revoke_token: Option<bool>,
+    pub revoke_token_claim: Option<String>,
+    pub check_user_is_active: Option<bool>,
+    /// Ours: refuse what RFC 7515 and RFC 7519 refuse though PyJWT accepts it.
+    pub strict: Option<bool>,
+}
+
+/// Keys of SIMPLE_JWT, which SimpleJWT looks up in REST_FRAMEWORK when there is no SIMPLE_JWT setting at all.
+pub(super) const SIMPLE_JWT_KEYS: &[&str] = &[
+    "access_token_lifetime",
+    "refresh_token_lifetime",
+    "rotate_refresh_tokens",
+    "blacklist_after_rotation",
+    "update_last_login",
+    "algorithm",
+    "signing_key",
+    "verifying_key",
+    "audience",
+    "issuer",
+    "json_encoder",
+    "jwk_url",
+    "leeway",
+    "auth_header_types",
+    "auth_header_name",
+    "user_id_field",
+    "user_id_claim",
+    "user_authentication_rule",
+    "auth_token_classes",
+    "token_type_claim",
+    "jti_claim",
+    "token_user_class",
+    "sliding_token_refresh_exp_claim",
+    "sliding_token_lifetime",
+    "sliding_token_refresh_lifetime",
+    "token_obtain_serializer",
+    "token_refresh_serializer",
+    "token_verify_serializer",
+    "token_blacklist_serializer",
+    "sliding_token_obtain_serializer",
+    "sliding_token_refresh_serializer",
+    "check_revoke_token",
+    "revoke_token_claim",
+    "check_user_is_active",
+];
+
+/// A name, or `false` where Django says `None`.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Nullable {
+    Off(bool),
+    Name(String),
+}
+
+/// A text or a list of texts.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged, expecting = "a text or a list of texts")]
+pub(super) enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    pub(super) fn into_vec(self) -> Vec<String> {
+        match self {
+            Self::One(text) => vec![text],
+            Self::Many(texts) => texts,
+        }
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawRestFramework {
+    pub default_authentication_classes: Option<Vec<RawScheme>>,
+    pub default_permission_classes: Option<Vec<RawPermission>>,
+    pub default_renderer_classes: Option<Vec<String>>,
+    pub default_parser_classes: Option<Vec<String>>,
+    pub non_field_errors_key: Option<String>,
+    pub unicode_json: Option<bool>,
+    pub compact_json: Option<bool>,
+    pub strict_json: Option<bool>,
+    pub url_format_override: Option<Nullable>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged, expecting = "the name of an authentication class, or a table such as { kind = \"token\", keyword = \"Bearer\" }")]
+pub(super) enum RawScheme {
+    Name(String),
+    Table(RawSchemeTable),
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSchemeTable {
+    pub kind: String,
+    pub keyword: Option<String>,
+    pub table: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged, expecting = "the name of a permission class, or a table such as { kind = \"django_model_permissions\", model = \"auth.group\" }")]
+pub(super) enum RawPermission {
+    Name(String),
+    Table(RawPermissionTable),
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPermissionTable {
+    pub kind: String,
+    pub model: Option<String>,
+}
+
+/// One permission or a list of them.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged, expecting = "a permission class or a list of them")]
+pub(super) enum RawPermissions {
+    Many(Vec<RawPermission>),
+    One(RawPermission),
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawAuth {
+    pub password_hashers: Option<Vec<String>>,
+    pub password_validators: Option<Vec<RawValidator>>,
+    pub authentication_backends: Option<Vec<String>>,
+    pub pbkdf2_sha256: RawPbkdf2,
+    pub pbkdf2_sha1: RawPbkdf2,
+    pub argon2: RawArgon2,
+    pub bcrypt_sha256: RawBcrypt,
+    pub bcrypt: RawBcrypt,
+    pub scrypt: RawScrypt,
+    pub hashing_threads: Option<usize>,
+    pub hashing_queue: Option<usize>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawPbkdf2 {
+    pub iterations: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawArgon2 {
+    pub time_cost: Option<u32>,
+    pub memory_cost: Option<u32>,
+    pub parallelism: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawBcrypt {
+    pub rounds: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawScrypt {
+    pub work_factor: Option<u32>,
+    pub block_size: Option<u32>,
+    pub parallelism: Option<u32>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged, expecting = "the name of a password validator, or a table such as { name = \"minimum_length\", min_length = 12 }")]
+pub(super) enum RawValidator {
+    Name(String),
+    Table(RawValidatorTable),
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawValidatorTable {
+    pub name: String,
+    pub min_length: Option<usize>,
+    pub max_similarity: Option<f64>,
+    pub user_attributes: Option<Vec<String>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum PathName {
+    ObtainAuthToken,
+    TokenObtainPair,
+    TokenRefresh,
+    TokenVerify,
+    TokenBlacklist,
+    TokenObtainSliding,
+    TokenRefreshSliding,
+    Whoami,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawProtected {
+    pub path: String,
+    pub authentication: Option<Vec<RawScheme>>,
+    pub permission: Option<RawPermissions>,
+    pub methods: Option<Vec<String>>,
+    pub response: Option<RawResponse>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawResponse {
+    pub content_type: String,
+    pub body: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawLimits {
+    pub header_timeout: Option<Length>,
+    pub body_timeout: Option<Length>,
+    pub shutdown_timeout: Option<Length>,
+}

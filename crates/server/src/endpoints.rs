@@ -1,0 +1,157 @@
+//! What each path does once the request has passed its policy: field values in, a JSON value or a refusal out.
+
+use countersign::{Authority, Failure, Identity};
+use countersign_formats::json::{Object, Value};
+use countersign_formats::password::Password;
+use countersign_formats::request_body::CharField;
+use zeroize::Zeroizing;
+use http::HeaderValue;
+
+/// A field's text, erased from memory when dropped: it may be a password or a token.
+pub(crate) type FieldText = Zeroizing<String>;
+
+/// The work behind a path.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Endpoint {
+    /// DRF 3.18 `ObtainAuthToken`.
+    ObtainAuthToken,
+    /// SimpleJWT 5.5 `TokenObtainPairView`.
+    TokenObtainPair,
+    /// SimpleJWT 5.5 `TokenRefreshView`.
+    TokenRefresh,
+    /// SimpleJWT 5.5 `TokenVerifyView`.
+    TokenVerify,
+    /// SimpleJWT 5.5 `TokenBlacklistView`.
+    TokenBlacklist,
+    /// SimpleJWT 5.5 `TokenObtainSlidingView`.
+    TokenObtainSliding,
+    /// SimpleJWT 5.5 `TokenRefreshSlidingView`.
+    TokenRefreshSliding,
+    /// Says who the client is.
+    Whoami,
+    /// A declared resource with an answer of its own.
+    Fixed {
+        /// The answer's type.
+        content_type: HeaderValue,
+        /// The answer's body.
+        body: String,
+    },
+}
+
+/// A successful answer (status 200).
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// Rendered in the format the client accepts.
+    Json(Value),
+    /// Sent as it is.
+    Fixed {
+        /// Its type.
+        content_type: HeaderValue,
+        /// Its body.
+        body: String,
+    },
+}
+
+impl Endpoint {
+    /// The fields the body must have, in the order of DRF's serializers. A password is trimmed by SimpleJWT and not by DRF.
+    pub(crate) fn fields(&self) -> Vec<CharField<'static>> {
+        let field = |name, trim| CharField { name, trim };
+        match self {
+            Self::ObtainAuthToken => vec![field("username", true), field("password", false)],
+            Self::TokenObtainPair | Self::TokenObtainSliding => vec![field("username", true), field("password", true)],
+            Self::TokenRefresh | Self::TokenBlacklist => vec![field("refresh", true)],
+            Self::TokenVerify | Self::TokenRefreshSliding => vec![field("token", true)],
+            Self::Whoami | Self::Fixed { .. } => Vec::new(),
+        }
+    }
+
+    /// Does the work. `values` are those of [`fields`](Self::fields), in that order.
+    pub(crate) async fn answer(&self, authority: &Authority, identity: &Identity, values: Vec<FieldText>) -> Result<Answer, Failure> {
+        let mut values = values.into_iter();
+        let mut next = || values.next().unwrap_or_default();
+        let mut body = Object::new();
+        match self {
+            Self::ObtainAuthToken => {
+                let key = authority.obtain_auth_token(&next(), Password::new(next().as_str())).await?;
+                body.set("token", key.expose());
+            }
+            Self::TokenObtainPair => {
+                let pair = authority.obtain_pair(&next(), Password::new(next().as_str())).await?;
+                body.set("refresh", pair.refresh);
+                body.set("access", pair.access);
+            }
+            Self::TokenRefresh => {
+                let refreshed = authority.refresh(&next()).await?;
+                body.set("access", refreshed.access);
+                if let Some(refresh) = refreshed.refresh {
+                    body.set("refresh", refresh);
+                }
+            }
+            Self::TokenVerify => authority.verify(&next()).await?,
+            Self::TokenBlacklist => authority.blacklist(&next()).await?,
+            Self::TokenObtainSliding => body.set("token", authority.obtain_sliding(&next(), Password::new(next().as_str())).await?),
+            Self::TokenRefreshSliding => body.set("token", authority.refresh_sliding(&next()).await?),
+            Self::Whoami => {
+                body.set("user_id", identity.user_id());
+                body.set("username", identity.username());
+                body.set("auth", identity.scheme.map_or(Value::Null, Value::from));
+            }
+            Self::Fixed { content_type, body } => {
+                return Ok(Answer::Fixed { content_type: content_type.clone(), body: body.clone() });
+            }
+        }
+        Ok(Answer::Json(Value::Object(body)))
+    }
+
+    /// Whether answers may carry tokens.
+    pub(crate) fn answers_with_secrets(&self) -> bool {
+        !matches!(self, Self::Whoami | Self::Fixed { .. })
+    }
+
+    /// The view's description in OPTIONS answers, in our words.
+    pub(crate) fn description(&self) -> &'static str {
+        match self {
+            Self::ObtainAuthToken => "Exchanges a username and password for the user's token.",
+            Self::TokenObtainPair => "Exchanges a username and password for an access and a refresh token.",
+            Self::TokenRefresh => "Exchanges a refresh token for a new access token.",
+            Self::TokenVerify => "Says whether a token is valid.",
+            Self::TokenBlacklist => "Ends a refresh token.",
+            Self::TokenObtainSliding => "Exchanges a username and password for a sliding token.",
+            Self::TokenRefreshSliding => "Exchanges a sliding token for one with a later expiry.",
+            Self::Whoami => "Says who the client is.",
+            Self::Fixed { .. } => "",
+        }
+    }
+
+    /// `actions.POST` of the OPTIONS answer: one entry a field of DRF's serializer.
+    pub(crate) fn form(&self) -> Object {
+        let mut form = Object::new();
+        let mut field = |name: &str, label: &str, writable: bool| {
+            let mut entry = Object::new();
+            entry.set("type", "string");
+            entry.set("required", writable);
+            entry.set("read_only", !writable);
+            entry.set("label", label);
+            form.set(name, Value::Object(entry));
+        };
+        match self {
+            Self::ObtainAuthToken => {
+                field("username", "Username", true);
+                field("password", "Password", true);
+                field("token", "Token", false);
+            }
+            Self::TokenObtainPair | Self::TokenObtainSliding => {
+                field("username", "Username", true);
+                field("password", "Password", true);
+            }
+            Self::TokenRefresh => {
+                field("refresh", "Refresh", true);
+                field("access", "Access", false);
+            }
+            Self::TokenBlacklist => field("refresh", "Refresh", true),
+            Self::TokenVerify | Self::TokenRefreshSliding => field("token", "Token", true),
+            Self::Whoami | Self::Fixed { .. } => {}
+        }
+        form
+    }
+}

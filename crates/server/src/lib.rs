@@ -1,0 +1,19 @@
+//! The `countersign` program: routes, configuration and command line around the `countersign` library.
+//!
+//! A request crosses [`routes`] (the path), `view` (DRF's request cycle) and `endpoints` (the work); every decision and every
+//! client-visible refusal is made in the library.
+
+mod app;
+mod cli;
+mod config;
+mod endpoints;
+mod location;
+mod pages;
+mod routes;
+mod security_headers;
+mod view;
+mod walkthrough;
+
+pub use app::App;
+pub use cli::run;
+pub use config::{Config, ConfigError};

@@ -1,0 +1,99 @@
+//! Every path of the program in one table, and what happens to paths that are not in it.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use countersign::Authority;
+use http::header::{CONTENT_TYPE, HeaderName, LOCATION};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+
+use crate::pages;
+use crate::security_headers::with_security_headers;
+use crate::view::{View, ViewSettings};
+
+/// The server's paths and what they share.
+#[derive(Debug)]
+pub(crate) struct Routes {
+    pub(crate) authority: Authority,
+    pub(crate) settings: ViewSettings,
+    /// APPEND_SLASH.
+    pub(crate) append_slash: bool,
+    pub(crate) views: HashMap<String, View>,
+}
+
+/// The axum application over a table of paths.
+pub(crate) fn router(routes: Routes) -> axum::Router {
+    axum::Router::new().fallback(dispatch).with_state(Arc::new(routes))
+}
+
+/// Finds the view of a path. Paths are matched as Django matches them: percent-decoded and whole.
+async fn dispatch(State(routes): State<Arc<Routes>>, request: Request<Body>) -> Response<Body> {
+    let path = percent_decoded(request.uri().path());
+    if let Some(view) = routes.views.get(&*path) {
+        return view.serve(&routes.authority, &routes.settings, request).await;
+    }
+    if routes.append_slash && !path.ends_with('/') && routes.views.contains_key(&format!("{path}/")) {
+        return redirect_to_slash(&request);
+    }
+    html_page(StatusCode::NOT_FOUND, pages::NOT_FOUND)
+}
+
+/// `301` to the path with a slash, query kept, for every method. Django 5.2 `CommonMiddleware`, APPEND_SLASH.
+fn redirect_to_slash(request: &Request<Body>) -> Response<Body> {
+    let mut location = format!("{}/", request.uri().path());
+    if let Some(query) = request.uri().query().filter(|query| !query.is_empty()) {
+        location.push('?');
+        location.push_str(query);
+    }
+    let location = crate::location::escaped(&location);
+    let mut response = html_page(StatusCode::MOVED_PERMANENTLY, "");
+    if let Ok(location) = HeaderValue::from_str(&location) {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    response
+}
+
+/// One of Django's plain pages.
+pub(crate) fn html_page(status: StatusCode, page: &'static str) -> Response<Body> {
+    let mut response = with_security_headers(Response::new(Body::from(page)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    response
+}
+
+/// A field's value; repeated fields joined by a comma, as a WSGI server hands them over.
+pub(crate) fn joined_header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Cow<'a, [u8]>> {
+    let mut values = headers.get_all(name).iter().map(HeaderValue::as_bytes);
+    let first = values.next()?;
+    Some(values.fold(Cow::Borrowed(first), |mut joined, value| {
+        joined.to_mut().push(b',');
+        joined.to_mut().extend_from_slice(value);
+        joined
+    }))
+}
+
+/// The path with percent-encoding undone; bytes that are not UTF-8 stay encoded and hence match nothing.
+fn percent_decoded(path: &str) -> Cow<'_, str> {
+    if !path.contains('%') {
+        return Cow::Borrowed(path);
+    }
+    let bytes = path.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let hex = |offset: usize| bytes.get(at + offset).and_then(|byte| char::from(*byte).to_digit(16));
+        if bytes[at] == b'%'
+            && let (Some(high), Some(low)) = (hex(1), hex(2))
+        {
+            out.push(u8::try_from(high * 16 + low).unwrap_or(b'%'));
+            at += 3;
+        } else {
+            out.push(bytes[at]);
+            at += 1;
+        }
+    }
+    String::from_utf8(out).map_or(Cow::Borrowed(path), Cow::Owned)
+}

@@ -1,0 +1,259 @@
+//! The request cycle of a DRF view: negotiation, authentication, permission, method, body, fields, answer; each step may end
+//! the request. DRF 3.18 `APIView.dispatch`.
+
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use countersign::{Authority, Failure, Identity, Permission, Scheme};
+use countersign_formats::json::{self, Object, Style, Value};
+use countersign_formats::negotiation::{NegotiationError, Renderer, Selected, format_from_query, select_renderer};
+use countersign_formats::request_body::{BodyError, CharField, Limits, Parser, parse, read_fields};
+use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Limited};
+
+use crate::endpoints::{Answer, Endpoint, FieldText};
+use crate::pages;
+use crate::routes::{html_page, joined_header};
+use crate::security_headers::{no_store, with_security_headers};
+
+/// What all views of a server share.
+#[derive(Debug, Clone)]
+pub(crate) struct ViewSettings {
+    /// NON_FIELD_ERRORS_KEY.
+    pub non_field_errors_key: String,
+    /// UNICODE_JSON, COMPACT_JSON.
+    pub style: Style,
+    /// URL_FORMAT_OVERRIDE; `None` switches `?format=` off.
+    pub format_override: Option<String>,
+    /// DATA_UPLOAD_MAX_*.
+    pub limits: Limits,
+    /// How long a client may take to send a body.
+    pub body_timeout: Duration,
+}
+
+/// One path's policy and work.
+#[derive(Debug)]
+pub(crate) struct View {
+    /// What the view does.
+    pub endpoint: Endpoint,
+    /// Its name in OPTIONS answers and pages.
+    pub name: String,
+    /// Implemented methods, in DRF's order, without HEAD and OPTIONS.
+    pub methods: Vec<Method>,
+    /// Who may come in, tried in order.
+    pub schemes: Vec<Scheme>,
+    /// The challenge of a 401; `None` makes it a 403.
+    pub challenge: Option<HeaderValue>,
+    /// All must agree.
+    pub permissions: Vec<Permission>,
+    /// Answer formats, the preferred first.
+    pub renderers: Vec<Renderer>,
+    /// Body formats, in order.
+    pub parsers: Vec<Parser>,
+    allow: HeaderValue,
+}
+
+/// What became of a request before it is rendered.
+struct Outcome {
+    result: Result<Answer, Failure>,
+    read_session: bool,
+}
+
+impl View {
+    /// A view; `allow` is derived from `methods`.
+    pub(crate) fn new(endpoint: Endpoint, name: &str, methods: Vec<Method>, renderers: Vec<Renderer>, parsers: Vec<Parser>) -> Self {
+        let mut allow: Vec<&str> = methods.iter().map(Method::as_str).collect();
+        if methods.contains(&Method::GET) {
+            allow.push("HEAD");
+        }
+        allow.push("OPTIONS");
+        let allow = HeaderValue::from_str(&allow.join(", ")).unwrap_or(HeaderValue::from_static("OPTIONS"));
+        Self {
+            endpoint,
+            name: name.to_owned(),
+            methods,
+            schemes: Vec::new(),
+            challenge: None,
+            permissions: Vec::new(),
+            renderers,
+            parsers,
+            allow,
+        }
+    }
+
+    /// Serves one request.
+    pub(crate) async fn serve(&self, authority: &Authority, settings: &ViewSettings, request: Request<Body>) -> Response<Body> {
+        let query_format = match (&settings.format_override, request.uri().query()) {
+            (Some(name), Some(query)) => format_from_query(query, name),
+            _ => Ok(None),
+        };
+        let Ok(query_format) = query_format else { return html_page(StatusCode::BAD_REQUEST, pages::BAD_REQUEST) };
+        let accept = joined_header(request.headers(), &ACCEPT);
+        match select_renderer(accept.as_deref(), query_format.as_deref(), &self.renderers) {
+            Ok(selected) => {
+                let outcome = self.handle(authority, settings, request).await;
+                self.render(settings, selected, outcome)
+            }
+            Err(error) => {
+                let failure = match error {
+                    NegotiationError::UnknownFormat => Failure::NotFound,
+                    _ => Failure::NotAcceptable,
+                };
+                let selected = Selected { renderer: self.renderers[0], indent: None };
+                self.render(settings, selected, Outcome { result: Err(failure), read_session: false })
+            }
+        }
+    }
+
+    async fn handle(&self, authority: &Authority, settings: &ViewSettings, request: Request<Body>) -> Outcome {
+        let authentication = authority.authenticate(&self.schemes, request.headers()).await;
+        let read_session = authentication.read_session;
+        let result = match authentication.result {
+            Ok(identity) => self.answer(authority, settings, &identity, request).await,
+            Err(failure) => Err(failure),
+        };
+        Outcome { result, read_session }
+    }
+
+    async fn answer(
+        &self,
+        authority: &Authority,
+        settings: &ViewSettings,
+        identity: &Identity,
+        request: Request<Body>,
+    ) -> Result<Answer, Failure> {
+        let method = request.method();
+        authority.permit(&self.permissions, identity, method.as_str()).await?;
+        if *method == Method::OPTIONS {
+            return Ok(Answer::Json(self.metadata(authority, identity).await?));
+        }
+        let implemented = self.methods.contains(method) || (*method == Method::HEAD && self.methods.contains(&Method::GET));
+        if !implemented {
+            return Err(Failure::MethodNotAllowed(method.to_string()));
+        }
+        let fields = self.endpoint.fields();
+        if fields.is_empty() {
+            return self.endpoint.answer(authority, identity, Vec::new()).await;
+        }
+        let values = self.read_body(settings, &fields, request).await?;
+        self.endpoint.answer(authority, identity, values).await
+    }
+
+    /// Body to field values, in the order of `fields`.
+    async fn read_body(&self, settings: &ViewSettings, fields: &[CharField<'_>], request: Request<Body>) -> Result<Vec<FieldText>, Failure> {
+        let (head, body) = request.into_parts();
+        let content_type = joined_header(&head.headers, &CONTENT_TYPE);
+        let body = collect(body, settings).await?;
+        let data = parse(content_type.as_deref(), &body, &self.parsers, &settings.limits).map_err(body_failure)?;
+        let fields_given = data.into_fields().map_err(|error| Failure::NonField(error.to_string()))?;
+        read_fields(&fields_given, fields).map_err(Failure::Fields)
+    }
+
+    /// The OPTIONS answer. DRF 3.18 `SimpleMetadata`.
+    async fn metadata(&self, authority: &Authority, identity: &Identity) -> Result<Value, Failure> {
+        let mut metadata = Object::new();
+        metadata.set("name", self.name.as_str());
+        metadata.set("description", self.endpoint.description());
+        metadata.set("renders", Value::Array(self.renderers.iter().map(|renderer| Value::from(renderer.media_type())).collect()));
+        metadata.set("parses", Value::Array(self.parsers.iter().map(|parser| Value::from(parser.media_type())).collect()));
+        let form = self.endpoint.form();
+        if !form.is_empty() && authority.permit(&self.permissions, identity, "POST").await.is_ok() {
+            let mut actions = Object::new();
+            actions.set("POST", Value::Object(form));
+            metadata.set("actions", Value::Object(actions));
+        }
+        Ok(Value::Object(metadata))
+    }
+
+    fn render(&self, settings: &ViewSettings, selected: Selected, outcome: Outcome) -> Response<Body> {
+        let style = Style { indent: selected.indent, ..settings.style };
+        let (status, body) = match &outcome.result {
+            Ok(Answer::Json(value)) => (StatusCode::OK, json::render(value, style)),
+            Ok(Answer::Fixed { content_type, body }) => {
+                let mut response = with_security_headers(Response::new(Body::from(body.clone())));
+                response.headers_mut().insert(CONTENT_TYPE, content_type.clone());
+                self.add_view_headers(&mut response, selected.renderer, outcome.read_session);
+                return response;
+            }
+            Err(Failure::BadRequestPage) => return self.page(StatusCode::BAD_REQUEST, pages::BAD_REQUEST, outcome.read_session),
+            Err(failure @ (Failure::Store(_) | Failure::Entropy(_) | Failure::Hashing)) => {
+                tracing::error!(error = failure as &dyn std::error::Error, cause = ?std::error::Error::source(failure), "request failed");
+                return self.page(StatusCode::INTERNAL_SERVER_ERROR, pages::SERVER_ERROR, outcome.read_session);
+            }
+            Err(failure) => (self.status(failure), json::render(&failure.body(&settings.non_field_errors_key), style)),
+        };
+        let as_page = selected.renderer == Renderer::BrowsableApi;
+        let body = if as_page {
+            let allow = self.allow.to_str().unwrap_or_default();
+            pages::browsable(&self.name, status.as_u16(), status.canonical_reason().unwrap_or_default(), allow, &body)
+        } else {
+            body
+        };
+        let mut response = with_security_headers(Response::new(Body::from(body)));
+        *response.status_mut() = status;
+        let content_type = HeaderValue::from_static(if as_page { "text/html; charset=utf-8" } else { "application/json" });
+        response.headers_mut().insert(CONTENT_TYPE, content_type);
+        self.add_view_headers(&mut response, selected.renderer, outcome.read_session);
+        if status == StatusCode::UNAUTHORIZED
+            && let Some(challenge) = &self.challenge
+        {
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge.clone());
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if self.endpoint.answers_with_secrets() {
+            no_store(&mut response);
+        }
+        response
+    }
+
+    /// 401 where the first scheme has a challenge, else 403.
+    fn status(&self, failure: &Failure) -> StatusCode {
+        if failure.is_authentication() && self.challenge.is_none() {
+            return StatusCode::FORBIDDEN;
+        }
+        StatusCode::from_u16(failure.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn add_view_headers(&self, response: &mut Response<Body>, renderer: Renderer, read_session: bool) {
+        response.headers_mut().insert(ALLOW, self.allow.clone());
+        let read_session = read_session || renderer == Renderer::BrowsableApi;
+        let vary = match (self.renderers.len() > 1, read_session) {
+            (true, true) => "Accept, Cookie",
+            (true, false) => "Accept",
+            (false, true) => "Cookie",
+            (false, false) => return,
+        };
+        response.headers_mut().insert(VARY, HeaderValue::from_static(vary));
+    }
+
+    /// A page of Django's own, which carries no headers of the view.
+    #[expect(clippy::unused_self, reason = "reads as part of render")]
+    fn page(&self, status: StatusCode, page: &'static str, read_session: bool) -> Response<Body> {
+        let mut response = html_page(status, page);
+        if read_session {
+            response.headers_mut().insert(VARY, HeaderValue::from_static("Cookie"));
+        }
+        response
+    }
+}
+
+/// The whole body, bounded in size and time.
+async fn collect(body: Body, settings: &ViewSettings) -> Result<Bytes, Failure> {
+    let limited = Limited::new(body, settings.limits.memory);
+    match tokio::time::timeout(settings.body_timeout, limited.collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(_)) | Err(_) => Err(Failure::BadRequestPage),
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "used as a function value")]
+fn body_failure(error: BodyError) -> Failure {
+    match (error.status(), error.detail()) {
+        (415, Some(text)) => Failure::UnsupportedMediaType(text),
+        (_, Some(text)) => Failure::Parse(text),
+        (_, None) => Failure::BadRequestPage,
+    }
+}

@@ -1,0 +1,290 @@
+//! `token_blacklist`: which refresh and sliding tokens were given out, and which are void.
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+use crate::driver::{Sharing, Transaction};
+use crate::{Store, StoreError, UserId};
+
+/// Whether an id is blacklisted: unique indexes of `outstandingtoken.jti` and `blacklistedtoken.token_id`.
+pub(crate) const IS_BLACKLISTED: &str = "
+    SELECT 1
+    FROM token_blacklist_outstandingtoken o
+    JOIN token_blacklist_blacklistedtoken b ON b.token_id = o.id
+    WHERE o.jti = $1";
+
+/// A new token; the unique index of `jti` refuses a second with the same id. A user who is gone becomes NULL: primary key of
+/// `auth_user`.
+pub(crate) const RECORD: &str = "
+    INSERT INTO token_blacklist_outstandingtoken (jti, token, created_at, expires_at, user_id)
+    VALUES ($1, $2, $3, $4, (SELECT u.id FROM auth_user u WHERE u.id = $5))";
+
+/// The same, unless the id is known: unique index of `jti`.
+pub(crate) const RECORD_IF_UNKNOWN: &str = "
+    INSERT INTO token_blacklist_outstandingtoken (jti, token, created_at, expires_at, user_id)
+    VALUES ($1, $2, $3, $4, (SELECT u.id FROM auth_user u WHERE u.id = $5))
+    ON CONFLICT (jti) DO NOTHING";
+
+/// Void from now on, unless it is already: unique indexes of `jti` and `token_id`. Whether this inserts decides who was first.
+pub(crate) const BLACKLIST: &str = "
+    INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id)
+    SELECT $1, o.id FROM token_blacklist_outstandingtoken o WHERE o.jti = $2
+    ON CONFLICT (token_id) DO NOTHING";
+
+/// The recorded expiry: unique index of `jti`.
+pub(crate) const EXPIRY: &str = "
+    SELECT o.expires_at FROM token_blacklist_outstandingtoken o WHERE o.jti = $1";
+
+/// A later expiry: unique index of `jti`.
+pub(crate) const MOVE_EXPIRY: &str = "
+    UPDATE token_blacklist_outstandingtoken SET expires_at = $1
+    WHERE jti = $2 AND expires_at < $1";
+
+/// The last id of the next stretch of rows: primary key of `outstandingtoken`.
+pub(crate) const FLUSH_STRETCH: &str = "
+    SELECT max(s.id) FROM (
+        SELECT o.id FROM token_blacklist_outstandingtoken o
+        WHERE o.id > $1 ORDER BY o.id LIMIT $2
+    ) s";
+
+/// Blacklist rows of expired tokens in a stretch: primary key of `outstandingtoken`, unique index of `token_id`.
+pub(crate) const FLUSH_BLACKLISTED: &str = "
+    DELETE FROM token_blacklist_blacklistedtoken
+    WHERE token_id IN (
+        SELECT o.id FROM token_blacklist_outstandingtoken o
+        WHERE o.id > $1 AND o.id <= $2 AND o.expires_at <= $3
+    )";
+
+/// Expired tokens in a stretch: primary key of `outstandingtoken`.
+pub(crate) const FLUSH_OUTSTANDING: &str = "
+    DELETE FROM token_blacklist_outstandingtoken
+    WHERE id > $1 AND id <= $2 AND expires_at <= $3";
+
+/// Rows looked at in one transaction of [`Store::flush_expired`].
+const STRETCH: i64 = 1000;
+
+/// A refresh or sliding token as the `token_blacklist` app records it. `Debug` shows neither the token nor its id.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OutstandingToken {
+    /// The claim named by `JTI_CLAIM`.
+    pub jti: String,
+    /// The full text of the token, as SimpleJWT stores it.
+    pub token: String,
+    /// When it was recorded (UTC, with fraction).
+    pub created_at: Option<Timestamp>,
+    /// Its `exp` (UTC).
+    pub expires_at: Timestamp,
+    /// Its user; NULL is stored when there is none, or when the user is gone.
+    pub user: Option<UserId>,
+}
+
+/// What [`Store::blacklist`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blacklisting {
+    /// The token is void from now on.
+    Done,
+    /// It was void before.
+    Already,
+}
+
+/// What [`Store::rotate`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rotation {
+    /// The successor stands, and the presented token is void if that was asked.
+    Done,
+    /// The presented token was void already; nothing changed.
+    AlreadyBlacklisted,
+}
+
+impl Store {
+    /// Whether a token with this id is void (SimpleJWT 5.5 `BlacklistMixin.check_blacklist`).
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn is_blacklisted(&self, jti: &str) -> Result<bool, StoreError> {
+        if jti.contains('\0') {
+            return Ok(false);
+        }
+        Ok(self.driver().query_opt(IS_BLACKLISTED, &[jti.into()], |_| Ok(())).await?.is_some())
+    }
+
+    /// Records a new token (SimpleJWT 5.5 `BlacklistMixin.for_user`).
+    ///
+    /// # Errors
+    /// [`StoreError::UniqueViolation`] if the id is known, or if the database cannot be written.
+    pub async fn record_outstanding(&self, token: &OutstandingToken) -> Result<(), StoreError> {
+        let token = token.clone();
+        self.driver()
+            .transaction(Sharing::Grouped, move |mut transaction| {
+                Box::pin(async move { token.insert(&mut transaction, RECORD).await.map(|_| ()) })
+            })
+            .await
+    }
+
+    /// What a login writes, in one transaction: `last_login` if given, the new token if given; nothing if neither is.
+    ///
+    /// # Errors
+    /// [`StoreError::UniqueViolation`] if the token's id is known, or if the database cannot be written.
+    pub async fn login_pair(
+        &self,
+        user: &UserId,
+        last_login: Option<Timestamp>,
+        outstanding: Option<&OutstandingToken>,
+    ) -> Result<(), StoreError> {
+        if last_login.is_none() && outstanding.is_none() {
+            return Ok(());
+        }
+        let (user, token) = (user.clone(), outstanding.cloned());
+        self.driver()
+            .transaction(Sharing::Grouped, move |mut transaction| {
+                Box::pin(async move {
+                    if let Some(now) = last_login {
+                        transaction.execute(crate::users::SET_LAST_LOGIN, &[now.into(), (&user).into()]).await?;
+                    }
+                    if let Some(token) = token {
+                        token.insert(&mut transaction, RECORD).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Makes a token void, recording it first if it is unknown (SimpleJWT 5.5 `BlacklistMixin.blacklist`).
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    pub async fn blacklist(&self, token: &OutstandingToken, now: Timestamp) -> Result<Blacklisting, StoreError> {
+        let token = token.clone();
+        self.driver()
+            .transaction(Sharing::Grouped, move |mut transaction| {
+                Box::pin(async move { token.blacklist(&mut transaction, now).await })
+            })
+            .await
+    }
+
+    /// Gives `successor` in place of `presented`, in one transaction.
+    ///
+    /// With `blacklist_presented` the insert of the blacklist row decides: of many that present one token at once, exactly one is
+    /// `Done`, and the others change nothing. Without it, `presented` stays valid.
+    ///
+    /// **Differs:** SimpleJWT 5.5 checks, blacklists and records in separate transactions, so that one refresh token used several
+    /// times at once gives several successors.
+    ///
+    /// # Errors
+    /// [`StoreError::UniqueViolation`] if the successor's id is known, or if the database cannot be written.
+    pub async fn rotate(
+        &self,
+        presented: &OutstandingToken,
+        blacklist_presented: bool,
+        successor: &OutstandingToken,
+        now: Timestamp,
+    ) -> Result<Rotation, StoreError> {
+        let (presented, successor) = (presented.clone(), successor.clone());
+        self.driver()
+            .transaction(Sharing::Grouped, move |mut transaction| {
+                Box::pin(async move {
+                    let void = if blacklist_presented {
+                        presented.blacklist(&mut transaction, now).await? == Blacklisting::Already
+                    } else {
+                        transaction
+                            .query_opt(IS_BLACKLISTED, &[presented.jti.as_str().into()], |_| Ok(()))
+                            .await?
+                            .is_some()
+                    };
+                    if void {
+                        return Ok(Rotation::AlreadyBlacklisted);
+                    }
+                    successor.insert(&mut transaction, RECORD).await?;
+                    Ok(Rotation::Done)
+                })
+            })
+            .await
+    }
+
+    /// Moves the recorded expiry of a token to a later time; tells whether it changed.
+    ///
+    /// For sliding tokens, whose refresh keeps the id: recorded with their first `exp`, they would be flushed, and with them the
+    /// blacklist row, while they can still be refreshed. **Differs:** SimpleJWT 5.5 leaves the first `exp`.
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    pub async fn move_expiry(&self, jti: &str, expires_at: Timestamp) -> Result<bool, StoreError> {
+        if jti.contains('\0') {
+            return Ok(false);
+        }
+        // Every refresh but the first finds it moved already; that costs a read and no write.
+        let recorded = self.driver().query_opt(EXPIRY, &[jti.into()], |row| row.instant(0)).await?;
+        if recorded.is_none_or(|recorded| recorded >= expires_at) {
+            return Ok(false);
+        }
+        let jti = jti.to_owned();
+        self.driver()
+            .transaction(Sharing::Grouped, move |mut transaction| {
+                Box::pin(async move {
+                    Ok(transaction.execute(MOVE_EXPIRY, &[expires_at.into(), jti.as_str().into()]).await? > 0)
+                })
+            })
+            .await
+    }
+
+    /// Deletes the tokens that expired at or before `now`, with their blacklist rows (SimpleJWT 5.5 `flushexpiredtokens`); gives
+    /// their number.
+    ///
+    /// Goes through the table in stretches of one transaction each, so that other writes get their turn.
+    ///
+    /// # Errors
+    /// If the database cannot be written; the stretches before that stay deleted.
+    pub async fn flush_expired(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let mut deleted = 0;
+        let mut after = i64::MIN;
+        loop {
+            let values = [after.into(), STRETCH.into()];
+            let last = self.driver().query_opt(FLUSH_STRETCH, &values, |row| row.integer_opt(0)).await?;
+            let Some(last) = last.flatten() else { return Ok(deleted) };
+            deleted += self
+                .driver()
+                .transaction(Sharing::Alone, move |mut transaction| {
+                    Box::pin(async move {
+                        let values = [after.into(), last.into(), now.into()];
+                        transaction.execute(FLUSH_BLACKLISTED, &values).await?;
+                        transaction.execute(FLUSH_OUTSTANDING, &values).await
+                    })
+                })
+                .await?;
+            after = last;
+        }
+    }
+}
+
+impl OutstandingToken {
+    async fn insert(&self, transaction: &mut Transaction<'_>, statement: &str) -> Result<u64, StoreError> {
+        let values = [
+            self.jti.as_str().into(),
+            self.token.as_str().into(),
+            self.created_at.into(),
+            self.expires_at.into(),
+            self.user.as_ref().into(),
+        ];
+        transaction.execute(statement, &values).await
+    }
+
+    async fn blacklist(&self, transaction: &mut Transaction<'_>, now: Timestamp) -> Result<Blacklisting, StoreError> {
+        self.insert(transaction, RECORD_IF_UNKNOWN).await?;
+        match transaction.execute(BLACKLIST, &[now.into(), self.jti.as_str().into()]).await? {
+            0 => Ok(Blacklisting::Already),
+            _ => Ok(Blacklisting::Done),
+        }
+    }
+}
+
+impl fmt::Debug for OutstandingToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OutstandingToken")
+            .field("created_at", &self.created_at)
+            .field("expires_at", &self.expires_at)
+            .field("user", &self.user)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,139 @@
+//! `authtoken_token`: DRF's tokens, one per user, in the clear as DRF keeps them.
+
+use std::sync::Arc;
+
+use countersign_formats::token_key::TokenKey;
+use jiff::Timestamp;
+
+use crate::driver::{Sharing, quoted};
+use crate::{Store, StoreError, User, UserId};
+
+/// Django's name for the table of `rest_framework.authtoken`.
+pub(crate) const DEFAULT_TABLE: &str = "authtoken_token";
+
+/// A table of the shape of `authtoken_token` that was found in the catalogue; its statements are rendered once. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct TokenTable(Arc<TokenStatements>);
+
+#[derive(Debug)]
+pub(crate) struct TokenStatements {
+    name: String,
+    /// Owner of a key: primary key of the token table, then of `auth_user`.
+    pub(crate) owner: String,
+    /// Key of a user: unique index of `user_id`.
+    pub(crate) key_of_user: String,
+    /// A key for a user who has none: primary key of `auth_user`, unique index of `user_id`.
+    pub(crate) insert: String,
+    /// No key any more: unique index of `user_id`.
+    pub(crate) delete: String,
+}
+
+impl Store {
+    /// Looks up a token table: `authtoken_token`, or another one of the same shape.
+    ///
+    /// # Errors
+    /// [`StoreError::Schema`] when it does not exist, or lacks a column `key`, `created` or `user_id`, or when `key` or
+    /// `user_id` is not unique.
+    pub async fn token_table(&self, name: &str) -> Result<TokenTable, StoreError> {
+        let columns = self.driver().columns(name).await?;
+        if columns.is_empty() || !self.has_table(name).await? {
+            return Err(StoreError::Schema { problem: format!("there is no table `{name}`") });
+        }
+        for needed in ["key", "created", "user_id"] {
+            if !columns.iter().any(|column| column.name == needed) {
+                return Err(StoreError::Schema { problem: format!("token table `{name}` has no column `{needed}`") });
+            }
+        }
+        for needed in ["key", "user_id"] {
+            if !self.driver().is_unique(name, needed).await? {
+                let problem = format!("column `{needed}` of token table `{name}` is not unique");
+                return Err(StoreError::Schema { problem });
+            }
+        }
+        Ok(TokenTable(Arc::new(TokenStatements::of(name))))
+    }
+
+    /// Finds the owner of a key, active or not. Keys are compared byte by byte (O3).
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn token_owner(&self, table: &TokenTable, key: &str) -> Result<Option<User>, StoreError> {
+        if key.contains('\0') {
+            return Ok(None);
+        }
+        self.driver().query_opt(&table.0.owner, &[key.into()], User::from_row).await
+    }
+
+    /// The user's key, or `fresh` from now on if there is none. Of several first logins at once, all get the same key (DRF 3.18
+    /// `ObtainAuthToken.post`).
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchUser`], or if the database cannot be written.
+    pub async fn token_get_or_create(
+        &self,
+        table: &TokenTable,
+        user: &UserId,
+        fresh: &TokenKey,
+        now: Timestamp,
+    ) -> Result<TokenKey, StoreError> {
+        let known = self.driver().query_opt(&table.0.key_of_user, &[user.into()], |row| row.text(0)).await?;
+        if let Some(key) = known {
+            return Ok(TokenKey::from_text(key));
+        }
+        let (table, user, fresh) = (table.clone(), user.clone(), fresh.clone());
+        self.driver()
+            .transaction(Sharing::Grouped, move |mut transaction| {
+                Box::pin(async move {
+                    let values = [fresh.expose().into(), now.into(), (&user).into()];
+                    if transaction.execute(&table.0.insert, &values).await? > 0 {
+                        return Ok(fresh);
+                    }
+                    let key = transaction.query_opt(&table.0.key_of_user, &[(&user).into()], |row| row.text(0)).await?;
+                    key.map(TokenKey::from_text).ok_or(StoreError::NoSuchUser)
+                })
+            })
+            .await
+    }
+
+    /// Deletes the user's key; tells whether there was one.
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    pub async fn token_delete(&self, table: &TokenTable, user: &UserId) -> Result<bool, StoreError> {
+        let (table, user) = (table.clone(), user.clone());
+        self.driver()
+            .transaction(Sharing::Alone, move |mut transaction| {
+                Box::pin(async move { Ok(transaction.execute(&table.0.delete, &[(&user).into()]).await? > 0) })
+            })
+            .await
+    }
+}
+
+impl TokenTable {
+    /// The table's name.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+}
+
+impl TokenStatements {
+    pub(crate) fn of(name: &str) -> Self {
+        let table = quoted(name);
+        Self {
+            name: name.to_owned(),
+            owner: format!(
+                "SELECT u.id, u.username, u.password, u.is_active, u.is_staff, u.is_superuser
+                 FROM {table} t
+                 JOIN auth_user u ON u.id = t.user_id
+                 WHERE t.key = $1"
+            ),
+            key_of_user: format!("SELECT t.key FROM {table} t WHERE t.user_id = $1"),
+            insert: format!(
+                "INSERT INTO {table} (key, created, user_id)
+                 SELECT $1, $2, u.id FROM auth_user u WHERE u.id = $3
+                 ON CONFLICT (user_id) DO NOTHING"
+            ),
+            delete: format!("DELETE FROM {table} WHERE user_id = $1"),
+        }
+    }
+}

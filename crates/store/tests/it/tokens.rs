@@ -1,0 +1,91 @@
+use countersign_formats::token_key::TokenKey;
+use countersign_store::{StoreError, UserId};
+
+use crate::{Fixture, at};
+
+#[tokio::test]
+async fn a_key_is_made_once_and_stays_until_it_is_deleted() {
+    let fixture = Fixture::new().await;
+    let ann = fixture.user("ann").await;
+    let store = &fixture.store;
+    let table = store.token_table("authtoken_token").await.expect("the table");
+    let (first, second) = (TokenKey::from_entropy([0xab; 20]), TokenKey::from_entropy([0xcd; 20]));
+
+    assert_eq!(store.token_get_or_create(&table, &ann, &first, at(0)).await.expect("writes"), first);
+    assert_eq!(store.token_get_or_create(&table, &ann, &second, at(9)).await.expect("reads"), first);
+    assert_eq!(fixture.seen::<String>("SELECT created FROM authtoken_token"), "2025-06-15 15:06:40");
+    assert_eq!(fixture.seen::<String>("SELECT key FROM authtoken_token"), "ab".repeat(20));
+
+    assert!(store.token_delete(&table, &ann).await.expect("writes"));
+    assert!(!store.token_delete(&table, &ann).await.expect("writes"));
+    assert_eq!(store.token_get_or_create(&table, &ann, &second, at(9)).await.expect("writes"), second);
+}
+
+#[tokio::test]
+async fn o3_only_the_exact_key_finds_its_owner() {
+    let fixture = Fixture::new().await;
+    let ann = fixture.user("ann").await;
+    let store = &fixture.store;
+    let table = store.token_table("authtoken_token").await.expect("the table");
+    let key = TokenKey::from_entropy([0xab; 20]);
+    store.token_get_or_create(&table, &ann, &key, at(0)).await.expect("writes");
+
+    let owner = store.token_owner(&table, key.expose()).await.expect("reads").expect("there");
+    assert_eq!((owner.id, owner.username.as_str()), (ann, "ann"));
+    let upper = key.expose().to_uppercase();
+    let with_nul = format!("{}\0", key.expose());
+    for other in [upper.as_str(), &key.expose()[1..], with_nul.as_str(), "", "%"] {
+        assert_eq!(store.token_owner(&table, other).await.expect("reads"), None, "{other:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_inactive_owner_is_found_too() {
+    let fixture = Fixture::new().await;
+    let ann = fixture.user("ann").await;
+    let table = fixture.store.token_table("authtoken_token").await.expect("the table");
+    let key = TokenKey::from_entropy([1; 20]);
+    fixture.store.token_get_or_create(&table, &ann, &key, at(0)).await.expect("writes");
+    fixture.other.execute_batch("UPDATE auth_user SET is_active = 0").expect("writes");
+    let owner = fixture.store.token_owner(&table, key.expose()).await.expect("reads").expect("there");
+    assert!(!owner.is_active);
+}
+
+#[tokio::test]
+async fn no_key_for_nobody() {
+    let fixture = Fixture::new().await;
+    let table = fixture.store.token_table("authtoken_token").await.expect("the table");
+    let nobody = UserId::Integer(99);
+    let made = fixture.store.token_get_or_create(&table, &nobody, &TokenKey::from_entropy([1; 20]), at(0)).await;
+    assert!(matches!(made, Err(StoreError::NoSuchUser)));
+    assert_eq!(fixture.seen::<i64>("SELECT count(*) FROM authtoken_token"), 0);
+}
+
+#[tokio::test]
+async fn another_table_of_the_same_shape_serves_and_others_are_refused() {
+    let fixture = Fixture::new().await;
+    let ann = fixture.user("ann").await;
+    fixture
+        .other
+        .execute_batch(
+            "CREATE TABLE \"api \"\"Keys\" (key varchar(40) PRIMARY KEY, created datetime NOT NULL, user_id integer NOT NULL UNIQUE);
+             CREATE TABLE many (key varchar(40) PRIMARY KEY, created datetime NOT NULL, user_id integer NOT NULL);
+             CREATE TABLE short (key varchar(40) PRIMARY KEY, user_id integer NOT NULL UNIQUE)",
+        )
+        .expect("creates");
+    let store = &fixture.store;
+    let table = store.token_table("api \"Keys").await.expect("fits");
+    let key = TokenKey::from_entropy([7; 20]);
+    store.token_get_or_create(&table, &ann, &key, at(0)).await.expect("writes");
+    assert!(store.token_owner(&table, key.expose()).await.expect("reads").is_some());
+
+    for (name, part) in [
+        ("many", "`user_id` of token table `many` is not unique"),
+        ("short", "no column `created`"),
+        ("AUTHTOKEN_TOKEN", "no table `AUTHTOKEN_TOKEN`"),
+        ("x; DROP TABLE auth_user", "no table"),
+    ] {
+        let refusal = store.token_table(name).await.expect_err(name).to_string();
+        assert!(refusal.contains(part), "{refusal}");
+    }
+}
