@@ -171,12 +171,19 @@ impl Authority {
         }
     }
 
-    async fn by_token(&self, keyword: &str, table: &TokenTable, headers: &HeaderMap) -> Result<Option<Principal>, Failure> {
+    async fn by_token(
+        &self,
+        keyword: &str,
+        table: &TokenTable,
+        headers: &HeaderMap,
+    ) -> Result<Option<Principal>, Failure> {
         let Some(header) = joined(headers, &AUTHORIZATION) else { return Ok(None) };
         let Some(credentials) = after_keyword(&header, keyword) else { return Ok(None) };
         let key = match credentials {
             Words::None => return Err(Failure::BadHeader("Invalid token header. No credentials provided.")),
-            Words::Many => return Err(Failure::BadHeader("Invalid token header. Token string should not contain spaces.")),
+            Words::Many => {
+                return Err(Failure::BadHeader("Invalid token header. Token string should not contain spaces."));
+            }
             Words::One(word) => std::str::from_utf8(word).map_err(|_| {
                 Failure::BadHeader("Invalid token header. Token string should not contain invalid characters.")
             })?,

@@ -6,7 +6,8 @@
 /// `binascii.a2b_base64` does; the bytes are UTF-8, else Latin-1. DRF 3.18 `BasicAuthentication.authenticate`.
 pub(crate) fn decode_basic(word: &[u8]) -> Option<(String, String)> {
     let bytes = decode_lenient(word)?;
-    let text = String::from_utf8(bytes).unwrap_or_else(|error| error.as_bytes().iter().map(|byte| char::from(*byte)).collect());
+    let text = String::from_utf8(bytes)
+        .unwrap_or_else(|error| error.as_bytes().iter().map(|byte| char::from(*byte)).collect());
     let (username, password) = text.split_once(':')?;
     Some((username.to_owned(), password.to_owned()))
 }

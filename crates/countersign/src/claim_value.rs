@@ -41,7 +41,8 @@ fn parse_python_int(text: &str) -> Option<i64> {
     if !after_digit {
         return None;
     }
-    let number: i128 = plain.trim_start_matches('0').parse().or_else(|_| if plain.contains('0') { Ok(0) } else { Err(()) }).ok()?;
+    let number: i128 =
+        plain.trim_start_matches('0').parse().or_else(|_| if plain.contains('0') { Ok(0) } else { Err(()) }).ok()?;
     i64::try_from(if negative { -number } else { number }).ok()
 }
 

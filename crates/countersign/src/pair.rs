@@ -1,7 +1,7 @@
 //! SimpleJWT's views as decisions: obtain, refresh, rotate, verify, blacklist, and the sliding kind.
 
-use countersign_formats::jwt::{Claims, Lifetime, Refusal, TokenType, check_claim_not_expired, check_token, decode};
 use countersign_formats::json::Value;
+use countersign_formats::jwt::{Claims, Lifetime, Refusal, TokenType, check_claim_not_expired, check_token, decode};
 use countersign_formats::password::Password;
 use countersign_store::{Blacklisting, OutstandingToken, Rotation, User, UserId};
 use jiff::Timestamp;
@@ -51,7 +51,8 @@ impl Authority {
         let now = self.now();
         let settings = &self.settings().simple_jwt;
         let refresh = self.issue(TokenType::Refresh, &user, now).await?;
-        let access = refresh.access_from_refresh(&settings.rules, now, settings.access_token_lifetime, &self.fresh_jti()?);
+        let access =
+            refresh.access_from_refresh(&settings.rules, now, settings.access_token_lifetime, &self.fresh_jti()?);
         let pair = Pair { refresh: self.sign(&refresh), access: self.sign(&access) };
         self.record_login(&user, &refresh, &pair.refresh, now).await?;
         Ok(pair)
@@ -93,7 +94,8 @@ impl Authority {
             }
             self.check_revocation(&claims, user)?;
         }
-        let access = claims.access_from_refresh(&settings.rules, now, settings.access_token_lifetime, &self.fresh_jti()?);
+        let access =
+            claims.access_from_refresh(&settings.rules, now, settings.access_token_lifetime, &self.fresh_jti()?);
         let access = self.sign(&access);
         if !settings.rotate_refresh_tokens {
             return Ok(Refreshed { access, refresh: None });
@@ -200,9 +202,11 @@ impl Authority {
         let mut claims = Claims::for_type(class, &settings.rules, now, &lifetime, &self.fresh_jti()?);
         let user_id = match self.user_id_source() {
             UserIdSource::PrimaryKey => user.id.to_string(),
-            UserIdSource::Field(field) => {
-                self.store().user_field_value(field, &user.id).await?.map_or_else(String::new, |value| value.to_string())
-            }
+            UserIdSource::Field(field) => self
+                .store()
+                .user_field_value(field, &user.id)
+                .await?
+                .map_or_else(String::new, |value| value.to_string()),
         };
         claims.set(&settings.user_id_claim, Value::from(user_id));
         if settings.check_revoke_token {
@@ -214,7 +218,8 @@ impl Authority {
     /// Steps 1 to 15 of SPEC §6.3.
     async fn accept(&self, token: &str, class: TokenType, now: Timestamp) -> Result<Claims, Failure> {
         let settings = &self.settings().simple_jwt;
-        let claims = decode(token.as_bytes(), &settings.verifying_keys, &settings.rules, now).map_err(Failure::Token)?;
+        let claims =
+            decode(token.as_bytes(), &settings.verifying_keys, &settings.rules, now).map_err(Failure::Token)?;
         if let Some(refusal) = self.blacklist_refusal(class, &claims).await? {
             return Err(Failure::Token(refusal));
         }
@@ -242,7 +247,13 @@ impl Authority {
     }
 
     /// The row of the outstanding table for a token; `None` for a token without an id (JTI_CLAIM switched off).
-    fn outstanding(&self, claims: &Claims, token: &str, user: Option<UserId>, now: Timestamp) -> Option<OutstandingToken> {
+    fn outstanding(
+        &self,
+        claims: &Claims,
+        token: &str,
+        user: Option<UserId>,
+        now: Timestamp,
+    ) -> Option<OutstandingToken> {
         Some(OutstandingToken {
             jti: self.jti_of(claims)?,
             token: token.to_owned(),

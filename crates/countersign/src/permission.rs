@@ -64,7 +64,11 @@ impl Authority {
     pub async fn permit(&self, permissions: &[Permission], identity: &Identity, method: &str) -> Result<(), Failure> {
         for permission in permissions {
             if !self.allows(permission, identity, method).await? {
-                return Err(if identity.could_authenticate() { Failure::NotAuthenticated } else { Failure::PermissionDenied });
+                return Err(if identity.could_authenticate() {
+                    Failure::NotAuthenticated
+                } else {
+                    Failure::PermissionDenied
+                });
             }
         }
         Ok(())

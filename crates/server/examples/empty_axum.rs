@@ -11,7 +11,8 @@ use axum::routing::get;
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
-    let whoami = || async { ([(CONTENT_TYPE, "application/json")], r#"{"user_id":1,"username":"user0","auth":"token"}"#) };
+    let whoami =
+        || async { ([(CONTENT_TYPE, "application/json")], r#"{"user_id":1,"username":"user0","auth":"token"}"#) };
     let app = Router::new().route("/api/whoami/", get(whoami));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let mut out = std::io::stdout().lock();

@@ -54,7 +54,8 @@ impl App {
             .await
             .with_context(|| format!("database {}", config.database_url))?;
         check_tables(&store, &config.settings.apps).await?;
-        let authority = Authority::builder(store.clone(), config.settings).clock(clock).entropy(entropy).build().await?;
+        let authority =
+            Authority::builder(store.clone(), config.settings).clock(clock).entropy(entropy).build().await?;
         let mut views = HashMap::new();
         for resource in config.resources {
             let path = resource.path.clone();
@@ -89,7 +90,11 @@ impl App {
             .max_buf_size(MAX_HEAD_BYTES)
             .max_headers(MAX_HEADERS)
             .pipeline_flush(true);
-        builder.http2().timer(TokioTimer::new()).max_header_list_size(MAX_HEAD_BYTES as u32).max_concurrent_streams(100);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_header_list_size(MAX_HEAD_BYTES as u32)
+            .max_concurrent_streams(100);
         let mut stop = std::pin::pin!(stop);
         loop {
             let accepted = tokio::select! {
@@ -109,7 +114,11 @@ impl App {
             let router = self.router.clone();
             let service = hyper::service::service_fn(move |request: Request<Incoming>| {
                 let mut router = router.clone();
-                async move { Ok::<_, Infallible>(router.call(request.map(Body::new)).await.unwrap_or_else(|never| match never {})) }
+                async move {
+                    Ok::<_, Infallible>(
+                        router.call(request.map(Body::new)).await.unwrap_or_else(|never| match never {}),
+                    )
+                }
             });
             let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
             let watched = graceful.watch(connection);
@@ -168,7 +177,9 @@ async fn check_tables(store: &Store, apps: &InstalledApps) -> anyhow::Result<()>
     }
     for (table, app) in needed {
         if !store.has_table(table).await? {
-            bail!("the database has no table {table} ({app}); run `countersign migrate`, or take the app out of installed_apps");
+            bail!(
+                "the database has no table {table} ({app}); run `countersign migrate`, or take the app out of installed_apps"
+            );
         }
     }
     Ok(())

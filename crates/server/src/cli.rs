@@ -173,8 +173,9 @@ async fn migrate(config: &Config) -> anyhow::Result<()> {
     use countersign::clock::Clock as _;
 
     let options = StoreOptions { create: true, ..StoreOptions::default() };
-    let store =
-        Store::open(&config.database_url, options).await.with_context(|| format!("database {}", config.database_url))?;
+    let store = Store::open(&config.database_url, options)
+        .await
+        .with_context(|| format!("database {}", config.database_url))?;
     let report = store.migrate(&config.settings.apps, countersign::clock::SystemClock.now()).await?;
     if report.created.is_empty() {
         println!("No migrations to apply.");

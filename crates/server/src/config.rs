@@ -12,8 +12,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use countersign::settings::Settings;
 use countersign::Permission;
+use countersign::settings::Settings;
 use countersign_formats::negotiation::Renderer;
 use countersign_formats::password_validation::Validators;
 use countersign_formats::request_body::Parser;

@@ -4,8 +4,8 @@ use countersign::{Authority, Failure, Identity};
 use countersign_formats::json::{Object, Value};
 use countersign_formats::password::Password;
 use countersign_formats::request_body::CharField;
-use zeroize::Zeroizing;
 use http::HeaderValue;
+use zeroize::Zeroizing;
 
 /// A field's text, erased from memory when dropped: it may be a password or a token.
 pub(crate) type FieldText = Zeroizing<String>;
@@ -66,7 +66,12 @@ impl Endpoint {
     }
 
     /// Does the work. `values` are those of [`fields`](Self::fields), in that order.
-    pub(crate) async fn answer(&self, authority: &Authority, identity: &Identity, values: Vec<FieldText>) -> Result<Answer, Failure> {
+    pub(crate) async fn answer(
+        &self,
+        authority: &Authority,
+        identity: &Identity,
+        values: Vec<FieldText>,
+    ) -> Result<Answer, Failure> {
         let mut values = values.into_iter();
         let mut next = || values.next().unwrap_or_default();
         let mut body = Object::new();
@@ -89,7 +94,9 @@ impl Endpoint {
             }
             Self::TokenVerify => authority.verify(&next()).await?,
             Self::TokenBlacklist => authority.blacklist(&next()).await?,
-            Self::TokenObtainSliding => body.set("token", authority.obtain_sliding(&next(), Password::new(next().as_str())).await?),
+            Self::TokenObtainSliding => {
+                body.set("token", authority.obtain_sliding(&next(), Password::new(next().as_str())).await?)
+            }
             Self::TokenRefreshSliding => body.set("token", authority.refresh_sliding(&next()).await?),
             Self::Whoami => {
                 body.set("user_id", identity.user_id());

@@ -56,7 +56,8 @@ mod tests {
 
     #[test]
     fn what_a_client_sent_is_escaped() {
-        let page = browsable("X", 405, "Method Not Allowed", "POST", "{\"detail\":\"Method \\\"<b>\\\" not allowed.\"}");
+        let page =
+            browsable("X", 405, "Method Not Allowed", "POST", "{\"detail\":\"Method \\\"<b>\\\" not allowed.\"}");
         assert!(!page.contains("<b>"));
         assert!(page.contains("&lt;b&gt;"));
     }

@@ -62,7 +62,13 @@ struct Outcome {
 
 impl View {
     /// A view; `allow` is derived from `methods`.
-    pub(crate) fn new(endpoint: Endpoint, name: &str, methods: Vec<Method>, renderers: Vec<Renderer>, parsers: Vec<Parser>) -> Self {
+    pub(crate) fn new(
+        endpoint: Endpoint,
+        name: &str,
+        methods: Vec<Method>,
+        renderers: Vec<Renderer>,
+        parsers: Vec<Parser>,
+    ) -> Self {
         let mut allow: Vec<&str> = methods.iter().map(Method::as_str).collect();
         if methods.contains(&Method::GET) {
             allow.push("HEAD");
@@ -83,7 +89,12 @@ impl View {
     }
 
     /// Serves one request.
-    pub(crate) async fn serve(&self, authority: &Authority, settings: &ViewSettings, request: Request<Body>) -> Response<Body> {
+    pub(crate) async fn serve(
+        &self,
+        authority: &Authority,
+        settings: &ViewSettings,
+        request: Request<Body>,
+    ) -> Response<Body> {
         let query_format = match (&settings.format_override, request.uri().query()) {
             (Some(name), Some(query)) => format_from_query(query, name),
             _ => Ok(None),
@@ -128,7 +139,8 @@ impl View {
         if *method == Method::OPTIONS {
             return Ok(Answer::Json(self.metadata(authority, identity).await?));
         }
-        let implemented = self.methods.contains(method) || (*method == Method::HEAD && self.methods.contains(&Method::GET));
+        let implemented =
+            self.methods.contains(method) || (*method == Method::HEAD && self.methods.contains(&Method::GET));
         if !implemented {
             return Err(Failure::MethodNotAllowed(method.to_string()));
         }
@@ -141,7 +153,12 @@ impl View {
     }
 
     /// Body to field values, in the order of `fields`.
-    async fn read_body(&self, settings: &ViewSettings, fields: &[CharField<'_>], request: Request<Body>) -> Result<Vec<FieldText>, Failure> {
+    async fn read_body(
+        &self,
+        settings: &ViewSettings,
+        fields: &[CharField<'_>],
+        request: Request<Body>,
+    ) -> Result<Vec<FieldText>, Failure> {
         let (head, body) = request.into_parts();
         let content_type = joined_header(&head.headers, &CONTENT_TYPE);
         let body = collect(body, settings).await?;
@@ -155,8 +172,12 @@ impl View {
         let mut metadata = Object::new();
         metadata.set("name", self.name.as_str());
         metadata.set("description", self.endpoint.description());
-        metadata.set("renders", Value::Array(self.renderers.iter().map(|renderer| Value::from(renderer.media_type())).collect()));
-        metadata.set("parses", Value::Array(self.parsers.iter().map(|parser| Value::from(parser.media_type())).collect()));
+        metadata.set(
+            "renders",
+            Value::Array(self.renderers.iter().map(|renderer| Value::from(renderer.media_type())).collect()),
+        );
+        metadata
+            .set("parses", Value::Array(self.parsers.iter().map(|parser| Value::from(parser.media_type())).collect()));
         let form = self.endpoint.form();
         if !form.is_empty() && authority.permit(&self.permissions, identity, "POST").await.is_ok() {
             let mut actions = Object::new();
@@ -176,7 +197,9 @@ impl View {
                 self.add_view_headers(&mut response, selected.renderer, outcome.read_session);
                 return response;
             }
-            Err(Failure::BadRequestPage) => return self.page(StatusCode::BAD_REQUEST, pages::BAD_REQUEST, outcome.read_session),
+            Err(Failure::BadRequestPage) => {
+                return self.page(StatusCode::BAD_REQUEST, pages::BAD_REQUEST, outcome.read_session);
+            }
             Err(failure @ (Failure::Store(_) | Failure::Entropy(_) | Failure::Hashing)) => {
                 tracing::error!(error = failure as &dyn std::error::Error, cause = ?std::error::Error::source(failure), "request failed");
                 return self.page(StatusCode::INTERNAL_SERVER_ERROR, pages::SERVER_ERROR, outcome.read_session);
@@ -192,7 +215,8 @@ impl View {
         };
         let mut response = with_security_headers(Response::new(Body::from(body)));
         *response.status_mut() = status;
-        let content_type = HeaderValue::from_static(if as_page { "text/html; charset=utf-8" } else { "application/json" });
+        let content_type =
+            HeaderValue::from_static(if as_page { "text/html; charset=utf-8" } else { "application/json" });
         response.headers_mut().insert(CONTENT_TYPE, content_type);
         self.add_view_headers(&mut response, selected.renderer, outcome.read_session);
         if status == StatusCode::UNAUTHORIZED

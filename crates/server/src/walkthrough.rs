@@ -105,20 +105,10 @@ pub(crate) fn run(args: &WalkthroughArgs) -> anyhow::Result<bool> {
     if password.is_empty() {
         bail!("the password is empty");
     }
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .context("the clock of this machine is before 1970")?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock of this machine is before 1970")?;
     let stdout = io::stdout();
-    let colour =
-        stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    walk(
-        args,
-        client,
-        &password,
-        now.as_secs_f64(),
-        colour,
-        &mut stdout.lock(),
-    )
+    let colour = stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    walk(args, client, &password, now.as_secs_f64(), colour, &mut stdout.lock())
 }
 
 /// The whole walk, written to `out`; `now` is in seconds since 1970, UTC.
@@ -160,17 +150,10 @@ fn walk(
         let report = report::Report::new(&url, &steps, &variables);
         writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
     } else {
-        write!(
-            out,
-            "{}\nThe variables after each step (secrets shortened)\n\n",
-            table.foot()
-        )?;
+        write!(out, "{}\nThe variables after each step (secrets shortened)\n\n", table.foot())?;
         out.write_all(report::variables_table(&variables).as_bytes())?;
-        let verdict = if ok {
-            "Every step held.".to_owned()
-        } else {
-            format!("{held} of {} steps held.", steps::COUNT)
-        };
+        let verdict =
+            if ok { "Every step held.".to_owned() } else { format!("{held} of {} steps held.", steps::COUNT) };
         writeln!(out, "\n{verdict}")?;
     }
     out.flush()?;
@@ -187,9 +170,7 @@ fn read_password(args: &WalkthroughArgs) -> anyhow::Result<String> {
         }
         _ => {
             let mut line = String::new();
-            io::stdin()
-                .read_line(&mut line)
-                .context("the password could not be read from standard input")?;
+            io::stdin().read_line(&mut line).context("the password could not be read from standard input")?;
             let line = line.strip_suffix('\n').unwrap_or(&line);
             Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
         }

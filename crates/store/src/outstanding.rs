@@ -20,10 +20,12 @@ pub(crate) const RECORD: &str = "
     INSERT INTO token_blacklist_outstandingtoken (jti, token, created_at, expires_at, user_id)
     VALUES ($1, $2, $3, $4, (SELECT u.id FROM auth_user u WHERE u.id = $5))";
 
-/// The same, unless the id is known: unique index of `jti`.
+/// The same, unless the id is known: unique index of `jti`. Looked up first, since an insert that meets a conflict still uses up
+/// an `AUTOINCREMENT` id.
 pub(crate) const RECORD_IF_UNKNOWN: &str = "
     INSERT INTO token_blacklist_outstandingtoken (jti, token, created_at, expires_at, user_id)
-    VALUES ($1, $2, $3, $4, (SELECT u.id FROM auth_user u WHERE u.id = $5))
+    SELECT $1, $2, $3, $4, (SELECT u.id FROM auth_user u WHERE u.id = $5)
+    WHERE NOT EXISTS (SELECT 1 FROM token_blacklist_outstandingtoken o WHERE o.jti = $1)
     ON CONFLICT (jti) DO NOTHING";
 
 /// Void from now on, unless it is already: unique indexes of `jti` and `token_id`. Whether this inserts decides who was first.

@@ -93,12 +93,7 @@ fn utf32(bytes: &[u8], unit: fn([u8; 4]) -> u32) -> Result<Text, DecodeError> {
         let code = unit(quad);
         if code > 0x10_FFFF {
             let reason = "code point not in range(0x110000)";
-            return Err(DecodeError {
-                encoding: "utf-32",
-                start: place * 4,
-                bytes: quad.to_vec(),
-                reason,
-            });
+            return Err(DecodeError { encoding: "utf-32", start: place * 4, bytes: quad.to_vec(), reason });
         }
         push_code_point(&mut text, code);
     }
@@ -109,12 +104,7 @@ fn utf32(bytes: &[u8], unit: fn([u8; 4]) -> u32) -> Result<Text, DecodeError> {
 }
 
 fn truncated(encoding: &'static str, bytes: &[u8], rest: &[u8]) -> DecodeError {
-    DecodeError {
-        encoding,
-        start: bytes.len() - rest.len(),
-        bytes: rest.to_vec(),
-        reason: "truncated data",
-    }
+    DecodeError { encoding, start: bytes.len() - rest.len(), bytes: rest.to_vec(), reason: "truncated data" }
 }
 
 fn utf8_error(bytes: &[u8], start: usize, length: Option<usize>) -> DecodeError {
@@ -124,20 +114,12 @@ fn utf8_error(bytes: &[u8], start: usize, length: Option<usize>) -> DecodeError 
         _ => "invalid continuation byte",
     };
     let end = length.map_or(bytes.len(), |length| start + length);
-    DecodeError {
-        encoding: "utf-8",
-        start,
-        bytes: bytes[start..end].to_vec(),
-        reason,
-    }
+    DecodeError { encoding: "utf-8", start, bytes: bytes[start..end].to_vec(), reason }
 }
 
 fn place(bytes: &[u8], start: usize) -> String {
     match bytes {
         [byte] => format!("byte 0x{byte:02x} in position {start}"),
-        _ => format!(
-            "bytes in position {start}-{}",
-            start + bytes.len().saturating_sub(1)
-        ),
+        _ => format!("bytes in position {start}-{}", start + bytes.len().saturating_sub(1)),
     }
 }

@@ -54,10 +54,7 @@ impl Position {
     /// The place of the byte at `offset` in generalised UTF-8. Only `\n` ends a line.
     pub(super) fn of(text: &[u8], offset: usize) -> Self {
         let before = &text[..offset.min(text.len())];
-        let line_start = before
-            .iter()
-            .rposition(|&byte| byte == b'\n')
-            .map_or(0, |newline| newline + 1);
+        let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
         Self {
             line: before.split(|&byte| byte == b'\n').count(),
             column: count_characters(&before[line_start..]) + 1,
@@ -91,10 +88,7 @@ impl fmt::Display for SyntaxError {
             SyntaxErrorKind::InvalidUnicodeEscape => r"Invalid \uXXXX escape",
             SyntaxErrorKind::ByteOrderMark => "Unexpected UTF-8 BOM (decode using utf-8-sig)",
             SyntaxErrorKind::NonFinite(literal) => {
-                return write!(
-                    f,
-                    "Out of range float values are not JSON compliant: '{literal}'"
-                );
+                return write!(f, "Out of range float values are not JSON compliant: '{literal}'");
             }
             SyntaxErrorKind::IntegerTooLong(digits) => {
                 return write!(
@@ -105,15 +99,8 @@ impl fmt::Display for SyntaxError {
             }
             SyntaxErrorKind::TooDeep => return f.write_str("maximum recursion depth exceeded"),
         };
-        let Position {
-            line,
-            column,
-            character,
-        } = self.position;
-        write!(
-            f,
-            "{message}: line {line} column {column} (char {character})"
-        )
+        let Position { line, column, character } = self.position;
+        write!(f, "{message}: line {line} column {column} (char {character})")
     }
 }
 

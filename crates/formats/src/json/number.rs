@@ -33,11 +33,7 @@ impl Integer {
 
     /// Reads what the JSON grammar calls an integer: no leading zeros, no `+`. `-0` is zero.
     pub(super) fn from_json_digits(digits: &str) -> Self {
-        Self(
-            digits
-                .parse()
-                .map_or_else(|_| Repr::Big(digits.into()), Repr::Small),
-        )
+        Self(digits.parse().map_or_else(|_| Repr::Big(digits.into()), Repr::Small))
     }
 }
 
@@ -80,32 +76,17 @@ pub fn python_float_repr(number: f64) -> String {
 /// Python the even one, so the digits are rounded once more, to even.
 fn shortest_scientific(number: f64) -> String {
     let shortest = format!("{number:e}");
-    let digits = shortest
-        .split('e')
-        .next()
-        .unwrap_or_default()
-        .bytes()
-        .filter(u8::is_ascii_digit)
-        .count();
+    let digits = shortest.split('e').next().unwrap_or_default().bytes().filter(u8::is_ascii_digit).count();
     let rounded = format!("{number:.0$e}", digits.saturating_sub(1));
-    if rounded.parse() == Ok(number) {
-        rounded
-    } else {
-        shortest
-    }
+    if rounded.parse() == Ok(number) { rounded } else { shortest }
 }
 
 /// `-1.25` and 3 make `-1250.0`.
 fn positional(mantissa: &str, exponent: i32) -> String {
-    let (sign, mantissa) = mantissa
-        .strip_prefix('-')
-        .map_or(("", mantissa), |rest| ("-", rest));
+    let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |rest| ("-", rest));
     let mut digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
     let Ok(before_point) = usize::try_from(exponent + 1) else {
-        return format!(
-            "{sign}0.{}{digits}",
-            "0".repeat(exponent.unsigned_abs() as usize - 1)
-        );
+        return format!("{sign}0.{}{digits}", "0".repeat(exponent.unsigned_abs() as usize - 1));
     };
     if before_point == 0 {
         return format!("{sign}0.{digits}");

@@ -18,10 +18,7 @@ impl Object {
 
     /// The value of `name`.
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.members
-            .iter()
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| value)
+        self.members.iter().find(|(key, _)| *key == name).map(|(_, value)| value)
     }
 
     /// Whether `name` is present, be its value null.
@@ -74,10 +71,7 @@ impl Object {
 
     /// Takes members whose names are known to differ.
     pub(super) fn from_distinct(members: Vec<(Text, Value)>, had_duplicates: bool) -> Self {
-        Self {
-            members,
-            had_duplicates,
-        }
+        Self { members, had_duplicates }
     }
 }
 

@@ -4,10 +4,7 @@ use std::collections::HashMap;
 
 use super::error::Position;
 use super::text::push_code_point;
-use super::{
-    DecodeError, Integer, Object, SyntaxError, SyntaxErrorKind as Kind, Text, Value,
-    detect_and_decode,
-};
+use super::{DecodeError, Integer, Object, SyntaxError, SyntaxErrorKind as Kind, Text, Value, detect_and_decode};
 
 /// Objects and arrays inside one another, at most. Python's own limit is its call stack: about 940 levels under DRF, where
 /// the original crashes.
@@ -93,11 +90,7 @@ struct Parser<'a> {
 
 impl<'a> Parser<'a> {
     fn new(text: &'a [u8], non_finite: NonFinite) -> Self {
-        Self {
-            text,
-            at: 0,
-            non_finite,
-        }
+        Self { text, at: 0, non_finite }
     }
 
     fn document(mut self) -> Result<Value, SyntaxError> {
@@ -108,11 +101,7 @@ impl<'a> Parser<'a> {
                 && let Some(document) = self.finish_value(&mut open, value)?
             {
                 self.skip_blanks();
-                return if self.at == self.text.len() {
-                    Ok(document)
-                } else {
-                    Err(self.error(Kind::ExtraData))
-                };
+                return if self.at == self.text.len() { Ok(document) } else { Err(self.error(Kind::ExtraData)) };
             }
         }
     }
@@ -149,11 +138,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Hands a value to the container around it, and that to the next when it ends there. `None`: another value follows.
-    fn finish_value(
-        &mut self,
-        open: &mut Vec<Open>,
-        mut value: Value,
-    ) -> Result<Option<Value>, SyntaxError> {
+    fn finish_value(&mut self, open: &mut Vec<Open>, mut value: Value) -> Result<Option<Value>, SyntaxError> {
         while let Some(mut container) = open.pop() {
             self.skip_blanks();
             let next = self.peek();
@@ -358,10 +343,7 @@ impl<'a> Parser<'a> {
     /// Moves to the next quote, backslash, control character or the end.
     fn skip_plain(&mut self) {
         let rest = &self.text[self.at..];
-        self.at += rest
-            .iter()
-            .position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\')
-            .unwrap_or(rest.len());
+        self.at += rest.iter().position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\').unwrap_or(rest.len());
     }
 
     fn skip_blanks(&mut self) {
@@ -384,9 +366,7 @@ impl<'a> Parser<'a> {
 }
 
 fn count_digits(text: &[u8]) -> usize {
-    text.iter()
-        .position(|byte| !byte.is_ascii_digit())
-        .unwrap_or(text.len())
+    text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len())
 }
 
 /// Members as they are read; an index keeps repeated names cheap in large objects.
@@ -416,9 +396,7 @@ impl Members {
         }
         if self.index.is_empty() {
             let names = self.list.iter().enumerate();
-            self.index = names
-                .map(|(place, (known, _))| (known.clone(), place))
-                .collect();
+            self.index = names.map(|(place, (known, _))| (known.clone(), place)).collect();
         }
         self.index.get(name).copied()
     }

@@ -5,15 +5,10 @@ use serde_json::Value as Line;
 
 use super::*;
 
-const CASES: &str = include_str!(concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../../testdata/compat/json_cases.jsonl"
-));
+const CASES: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/compat/json_cases.jsonl"));
 
 fn cases(kind: &str) -> Vec<Line> {
-    let lines = CASES
-        .lines()
-        .map(|line| serde_json::from_str::<Line>(line).unwrap());
+    let lines = CASES.lines().map(|line| serde_json::from_str::<Line>(line).unwrap());
     lines.filter(|line| line["kind"] == kind).collect()
 }
 
@@ -23,12 +18,7 @@ fn error_of<T, E: ToString>(result: &Result<T, E>) -> Option<String> {
 
 #[test]
 fn the_cases_come_from_python_3_11() {
-    assert!(
-        cases("made-by")[0]["python"]
-            .as_str()
-            .unwrap()
-            .starts_with("3.11.")
-    );
+    assert!(cases("made-by")[0]["python"].as_str().unwrap().starts_with("3.11."));
 }
 
 #[test]
@@ -39,51 +29,23 @@ fn texts_read_and_print_as_in_python() {
         let text = match case["text"].as_str() {
             Some(text) => Text::from(text),
             None => Text::from_code_points(
-                case["points"]
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .map(|code| u32::try_from(code.as_u64().unwrap()).unwrap()),
+                case["points"].as_array().unwrap().iter().map(|code| u32::try_from(code.as_u64().unwrap()).unwrap()),
             ),
         };
         let strict = parse_text(&text, NonFinite::Refuse);
-        assert_eq!(
-            error_of(&strict).as_deref(),
-            case["strict"].as_str(),
-            "strict: {text:?}"
-        );
+        assert_eq!(error_of(&strict).as_deref(), case["strict"].as_str(), "strict: {text:?}");
         let loose = parse_text(&text, NonFinite::Accept);
-        assert_eq!(
-            error_of(&loose).as_deref(),
-            case["loose"].as_str(),
-            "loose: {text:?}"
-        );
+        assert_eq!(error_of(&loose).as_deref(), case["loose"].as_str(), "loose: {text:?}");
         if let Some(plain) = text.as_str() {
-            assert_eq!(
-                error_of(&parse(plain, NonFinite::Refuse)),
-                error_of(&strict)
-            );
+            assert_eq!(error_of(&parse(plain, NonFinite::Refuse)), error_of(&strict));
         }
         let Ok(value) = loose else { continue };
-        assert_eq!(
-            Some(to_compact_ascii(&value).as_str()),
-            case["compact"].as_str(),
-            "{text:?}"
-        );
+        assert_eq!(Some(to_compact_ascii(&value).as_str()), case["compact"].as_str(), "{text:?}");
         if let Some(expected) = case["unicode"].as_str() {
-            let separators = |text: &str| {
-                text.replace('\u{2028}', "\\u2028")
-                    .replace('\u{2029}', "\\u2029")
-            };
+            let separators = |text: &str| text.replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
             assert_eq!(render(&value, Style::default()), separators(expected));
-            let indented = Style {
-                indent: Some(3),
-                ..Style::default()
-            };
-            assert_eq!(
-                render(&value, indented),
-                separators(case["indented"].as_str().unwrap())
-            );
+            let indented = Style { indent: Some(3), ..Style::default() };
+            assert_eq!(render(&value, indented), separators(case["indented"].as_str().unwrap()));
         }
     }
 }
@@ -117,10 +79,7 @@ fn bodies_decode_as_in_python() {
 fn floats_print_as_in_python() {
     for case in cases("repr") {
         let bits = u64::from_str_radix(case["bits"].as_str().unwrap(), 16).unwrap();
-        assert_eq!(
-            python_float_repr(f64::from_bits(bits)),
-            case["repr"].as_str().unwrap()
-        );
+        assert_eq!(python_float_repr(f64::from_bits(bits)), case["repr"].as_str().unwrap());
     }
 }
 
@@ -130,14 +89,7 @@ fn a_repeated_name_keeps_its_place_and_takes_the_last_value() {
     let object = value.as_object().unwrap();
     assert_eq!(to_compact_ascii(&value), r#"{"a":2,"b":{"c":1}}"#);
     assert!(object.had_duplicates());
-    assert!(
-        object
-            .get("b")
-            .unwrap()
-            .as_object()
-            .unwrap()
-            .had_duplicates()
-    );
+    assert!(object.get("b").unwrap().as_object().unwrap().had_duplicates());
     let simple = parse(r#"{"a":1}"#, NonFinite::Refuse).unwrap();
     assert!(!simple.as_object().unwrap().had_duplicates());
 }
@@ -154,10 +106,7 @@ fn depth_is_bounded() {
         assert_eq!(error.kind(), &SyntaxErrorKind::TooDeep);
         assert_eq!(error.to_string(), "maximum recursion depth exceeded");
         let bomb = r#"{"a":"#.repeat(500_000);
-        assert_eq!(
-            parse(&bomb, NonFinite::Refuse).unwrap_err().kind(),
-            &SyntaxErrorKind::TooDeep
-        );
+        assert_eq!(parse(&bomb, NonFinite::Refuse).unwrap_err().kind(), &SyntaxErrorKind::TooDeep);
     };
     small_stack.spawn(check).unwrap().join().unwrap();
 }
@@ -165,9 +114,7 @@ fn depth_is_bounded() {
 /// Many names, all alike or all different, cost one pass: this takes minutes when it is quadratic.
 #[test]
 fn large_objects_are_read_in_one_pass() {
-    let different: Vec<String> = (0..200_000)
-        .map(|number| format!("\"{number}\":0"))
-        .collect();
+    let different: Vec<String> = (0..200_000).map(|number| format!("\"{number}\":0")).collect();
     let value = parse(&format!("{{{}}}", different.join(",")), NonFinite::Refuse).unwrap();
     assert_eq!(value.as_object().unwrap().len(), 200_000);
     let alike = vec!["\"a\":0"; 200_000].join(",");
@@ -177,34 +124,23 @@ fn large_objects_are_read_in_one_pass() {
 
 #[test]
 fn objects_change_in_place() {
-    let mut object: Object = [("a", 1.into()), ("b", 2.into()), ("c", 3.into())]
-        .into_iter()
-        .collect();
+    let mut object: Object = [("a", 1.into()), ("b", 2.into()), ("c", 3.into())].into_iter().collect();
     object.set("b", "two");
     assert_eq!(object.remove("a"), Some(Value::from(1)));
     object.set("a", Value::Null);
-    assert_eq!(
-        to_compact_ascii(&object.into()),
-        r#"{"b":"two","c":3,"a":null}"#
-    );
+    assert_eq!(to_compact_ascii(&object.into()), r#"{"b":"two","c":3,"a":null}"#);
 }
 
 #[test]
 fn one_line_may_have_blanks() {
     let value = parse(r#"{"a":[1,2],"b":"é"}"#, NonFinite::Refuse).unwrap();
-    let style = Style {
-        unicode: false,
-        compact: false,
-        indent: Some(0),
-    };
+    let style = Style { unicode: false, compact: false, indent: Some(0) };
     assert_eq!(render(&value, style), r#"{"a": [1, 2], "b": "\u00e9"}"#);
 }
 
 #[test]
 fn texts_know_their_surrogates() {
-    let Value::String(text) = parse(r#""a\udc01\ud800b\u0000""#, NonFinite::Refuse).unwrap() else {
-        unreachable!()
-    };
+    let Value::String(text) = parse(r#""a\udc01\ud800b\u0000""#, NonFinite::Refuse).unwrap() else { unreachable!() };
     assert_eq!(text.as_str(), None);
     assert_eq!(text.first_surrogate(), Some(0xDC01));
     assert!(text.contains_nul());
@@ -217,12 +153,9 @@ fn any_value() -> impl Strategy<Value = Value> {
         Just(Value::Null),
         any::<bool>().prop_map(Value::Bool),
         any::<i64>().prop_map(Value::from),
-        any::<f64>()
-            .prop_filter("finite", |number| number.is_finite())
-            .prop_map(Value::Float),
+        any::<f64>().prop_filter("finite", |number| number.is_finite()).prop_map(Value::Float),
         "\\PC*".prop_map(Value::from),
-        prop::collection::vec(0_u32..0x11_0000, 0..8)
-            .prop_map(|codes| Value::String(joined(codes))),
+        prop::collection::vec(0_u32..0x11_0000, 0..8).prop_map(|codes| Value::String(joined(codes))),
     ];
     leaf.prop_recursive(4, 40, 6, |inner| {
         prop_oneof![
@@ -240,11 +173,7 @@ fn any_value() -> impl Strategy<Value = Value> {
 
 /// Text without a high surrogate before a low one: written escaped, those two would read as one character.
 fn joined(codes: Vec<u32>) -> Text {
-    Text::from_code_points(
-        codes
-            .into_iter()
-            .filter(|code| !(0xDC00..=0xDFFF).contains(code)),
-    )
+    Text::from_code_points(codes.into_iter().filter(|code| !(0xDC00..=0xDFFF).contains(code)))
 }
 
 proptest! {

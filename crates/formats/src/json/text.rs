@@ -28,11 +28,9 @@ impl Text {
     pub fn to_string_lossy(&self) -> Cow<'_, str> {
         match &self.0 {
             Repr::Utf8(text) => Cow::Borrowed(text),
-            Repr::Generalised(_) => Cow::Owned(
-                self.code_points()
-                    .map(|code| char::from_u32(code).unwrap_or('\u{FFFD}'))
-                    .collect(),
-            ),
+            Repr::Generalised(_) => {
+                Cow::Owned(self.code_points().map(|code| char::from_u32(code).unwrap_or('\u{FFFD}')).collect())
+            }
         }
     }
 
@@ -93,18 +91,15 @@ impl Text {
 
     /// Takes bytes that are known to be generalised UTF-8.
     pub(super) fn from_generalised(bytes: Vec<u8>) -> Self {
-        Self(
-            String::from_utf8(bytes)
-                .map_or_else(|error| Repr::Generalised(error.into_bytes()), Repr::Utf8),
-        )
+        Self(String::from_utf8(bytes).map_or_else(|error| Repr::Generalised(error.into_bytes()), Repr::Utf8))
     }
 
     /// Copies bytes that are known to be generalised UTF-8.
     pub(super) fn from_generalised_slice(bytes: &[u8]) -> Self {
-        Self(std::str::from_utf8(bytes).map_or_else(
-            |_| Repr::Generalised(bytes.to_vec()),
-            |text| Repr::Utf8(text.to_owned()),
-        ))
+        Self(
+            std::str::from_utf8(bytes)
+                .map_or_else(|_| Repr::Generalised(bytes.to_vec()), |text| Repr::Utf8(text.to_owned())),
+        )
     }
 }
 
@@ -165,9 +160,6 @@ impl Iterator for CodePoints<'_> {
         };
         let (tail, rest) = rest.split_at(length.min(rest.len()));
         self.0 = rest;
-        Some(
-            tail.iter()
-                .fold(bits, |code, byte| code << 6 | u32::from(byte & 0x3F)),
-        )
+        Some(tail.iter().fold(bits, |code, byte| code << 6 | u32::from(byte & 0x3F)))
     }
 }

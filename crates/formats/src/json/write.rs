@@ -16,11 +16,7 @@ pub struct Style {
 impl Default for Style {
     /// DRF's defaults: Unicode, compact, one line.
     fn default() -> Self {
-        Self {
-            unicode: true,
-            compact: true,
-            indent: None,
-        }
+        Self { unicode: true, compact: true, indent: None }
     }
 }
 
@@ -28,26 +24,13 @@ impl Default for Style {
 /// Non-finite floats become `NaN`, `Infinity`, `-Infinity`.
 #[must_use]
 pub fn to_compact_ascii(value: &Value) -> String {
-    render(
-        value,
-        Style {
-            unicode: false,
-            compact: true,
-            indent: None,
-        },
-    )
+    render(value, Style { unicode: false, compact: true, indent: None })
 }
 
 /// Like [`to_compact_ascii`], for an object that is not wrapped in a [`Value`].
 #[must_use]
 pub fn object_to_compact_ascii(object: &Object) -> String {
-    let mut writer = Writer {
-        out: String::new(),
-        unicode: false,
-        indent: None,
-        comma: ",",
-        colon: ":",
-    };
+    let mut writer = Writer { out: String::new(), unicode: false, indent: None, comma: ",", colon: ":" };
     writer.object(object, 0);
     writer.out
 }
@@ -61,13 +44,7 @@ pub fn render(value: &Value, style: Style) -> String {
         None if style.compact => (",", ":"),
         None => (", ", ": "),
     };
-    let mut writer = Writer {
-        out: String::new(),
-        unicode: style.unicode,
-        indent,
-        comma,
-        colon,
-    };
+    let mut writer = Writer { out: String::new(), unicode: style.unicode, indent, comma, colon };
     writer.value(value, 0);
     writer.out
 }
@@ -138,22 +115,14 @@ impl Writer {
         } else if number.is_nan() {
             self.out.push_str("NaN");
         } else {
-            self.out.push_str(if number < 0.0 {
-                "-Infinity"
-            } else {
-                "Infinity"
-            });
+            self.out.push_str(if number < 0.0 { "-Infinity" } else { "Infinity" });
         }
     }
 
     fn string(&mut self, text: &Text) {
         self.out.push('"');
         match text.as_str() {
-            Some(plain)
-                if plain
-                    .bytes()
-                    .all(|byte| matches!(byte, b' '..=b'~' if byte != b'"' && byte != b'\\')) =>
-            {
+            Some(plain) if plain.bytes().all(|byte| matches!(byte, b' '..=b'~' if byte != b'"' && byte != b'\\')) => {
                 self.out.push_str(plain);
             }
             _ => text.code_points().for_each(|code| self.character(code)),
@@ -188,8 +157,7 @@ impl Writer {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         self.out.push_str("\\u");
         for shift in [12, 8, 4, 0] {
-            self.out
-                .push(char::from(DIGITS[(unit >> shift & 0xF) as usize]));
+            self.out.push(char::from(DIGITS[(unit >> shift & 0xF) as usize]));
         }
     }
 }

@@ -80,10 +80,7 @@ const NAMES: [(Algorithm, &str); 15] = [
 impl Algorithm {
     /// The name, as in a token's `alg`.
     pub fn name(self) -> &'static str {
-        NAMES
-            .iter()
-            .find(|(algorithm, _)| *algorithm == self)
-            .map_or("", |(_, name)| name)
+        NAMES.iter().find(|(algorithm, _)| *algorithm == self).map_or("", |(_, name)| name)
     }
 
     /// The algorithm as one with a shared secret.
@@ -104,9 +101,7 @@ impl FromStr for Algorithm {
     /// Names are compared exactly, case included.
     fn from_str(name: &str) -> Result<Self, AlgorithmError> {
         let known = NAMES.iter().find(|(_, known)| *known == name);
-        known
-            .map(|(algorithm, _)| *algorithm)
-            .ok_or_else(|| AlgorithmError::Unknown(name.to_owned()))
+        known.map(|(algorithm, _)| *algorithm).ok_or_else(|| AlgorithmError::Unknown(name.to_owned()))
     }
 }
 

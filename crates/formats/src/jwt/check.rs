@@ -38,12 +38,7 @@ where
 ///
 /// # Errors
 /// [`Refusal::NoClaim`], [`Refusal::ClaimExpired`], [`Refusal::NoId`], [`Refusal::NoType`] or [`Refusal::WrongType`].
-pub fn check_token(
-    claims: &Claims,
-    expected: TokenType,
-    rules: &Rules,
-    now: Timestamp,
-) -> Result<(), Refusal> {
+pub fn check_token(claims: &Claims, expected: TokenType, rules: &Rules, now: Timestamp) -> Result<(), Refusal> {
     check_claim_not_expired(claims, "exp", rules, now)?;
     if let Some(name) = &rules.jti_claim
         && !claims.contains(name)
@@ -65,15 +60,8 @@ pub fn check_token(
 ///
 /// # Errors
 /// [`Refusal::NoClaim`], [`Refusal::ClaimExpired`]; [`Refusal::Invalid`] for what is not a time (the original crashes).
-pub fn check_claim_not_expired(
-    claims: &Claims,
-    name: &str,
-    rules: &Rules,
-    now: Timestamp,
-) -> Result<(), Refusal> {
-    let value = claims
-        .get(name)
-        .ok_or_else(|| Refusal::NoClaim(name.to_owned()))?;
+pub fn check_claim_not_expired(claims: &Claims, name: &str, rules: &Rules, now: Timestamp) -> Result<(), Refusal> {
+    let value = claims.get(name).ok_or_else(|| Refusal::NoClaim(name.to_owned()))?;
     let moment = time::instant_nanos(value).ok_or(Cause::OutOfRange("a time"))?;
     if moment <= time::nanos(now).saturating_sub(rules.leeway.as_nanos()) {
         return Err(Refusal::ClaimExpired(name.to_owned()));
@@ -127,22 +115,13 @@ fn check_audience(claims: &Object, rules: &Rules) -> Result<(), Cause> {
     if rules.audience == Expected::Anything {
         return Ok(());
     }
-    let allows = |audience: &Value| {
-        audience
-            .as_str()
-            .is_some_and(|name| rules.audience.allows(name))
-    };
+    let allows = |audience: &Value| audience.as_str().is_some_and(|name| rules.audience.allows(name));
     let allowed = match claims.get("aud") {
         Some(Value::Array(audiences)) => {
-            audiences.iter().all(|one| matches!(one, Value::String(_)))
-                && audiences.iter().any(allows)
+            audiences.iter().all(|one| matches!(one, Value::String(_))) && audiences.iter().any(allows)
         }
         Some(audience @ Value::String(text)) => !text.is_empty() && allows(audience),
         _ => false,
     };
-    if allowed {
-        Ok(())
-    } else {
-        Err(Cause::Audience)
-    }
+    if allowed { Ok(()) } else { Err(Cause::Audience) }
 }

@@ -34,10 +34,7 @@ impl Lifetime {
     /// A lifetime for sliding tokens: until `exp`, and until the time in `claim` for renewing.
     #[must_use]
     pub fn sliding(exp: SignedDuration, claim: &str, refresh: SignedDuration) -> Self {
-        Self {
-            exp,
-            refresh: Some((claim.to_owned(), refresh)),
-        }
+        Self { exp, refresh: Some((claim.to_owned(), refresh)) }
     }
 }
 
@@ -47,13 +44,7 @@ impl Claims {
     ///
     /// Where `TOKEN_TYPE_CLAIM` or `JTI_CLAIM` is `None`, the claim is named `null`, as the original has it.
     #[must_use]
-    pub fn for_type(
-        kind: TokenType,
-        rules: &Rules,
-        now: Timestamp,
-        lifetime: &Lifetime,
-        jti: &str,
-    ) -> Self {
+    pub fn for_type(kind: TokenType, rules: &Rules, now: Timestamp, lifetime: &Lifetime, jti: &str) -> Self {
         let mut claims = Self(Object::new());
         claims.set(type_claim(rules), kind.name());
         claims.set_times(now, lifetime.exp);
@@ -67,15 +58,8 @@ impl Claims {
     /// The access token that this refresh token buys: fresh type, `exp`, `iat` and id, then every other claim in its order
     /// (`SimpleJWT` 5.5 `RefreshToken.access_token`). `now` is the instant the refresh token was read or made.
     #[must_use]
-    pub fn access_from_refresh(
-        &self,
-        rules: &Rules,
-        now: Timestamp,
-        lifetime: SignedDuration,
-        jti: &str,
-    ) -> Self {
-        let mut access =
-            Self::for_type(TokenType::Access, rules, now, &Lifetime::of(lifetime), jti);
+    pub fn access_from_refresh(&self, rules: &Rules, now: Timestamp, lifetime: SignedDuration, jti: &str) -> Self {
+        let mut access = Self::for_type(TokenType::Access, rules, now, &Lifetime::of(lifetime), jti);
         let fresh = [type_claim(rules), id_claim(rules), "exp", "iat", "jti"];
         for (name, value) in self.0.iter() {
             if !fresh.iter().any(|own| name == own) {
@@ -87,13 +71,7 @@ impl Claims {
 
     /// Turns a refresh token into its successor: new id, `exp` and `iat` where they stand, or at the end when absent;
     /// everything else stays (`SimpleJWT` 5.5 `TokenRefreshSerializer` with `ROTATE_REFRESH_TOKENS`).
-    pub fn rotate_in_place(
-        &mut self,
-        rules: &Rules,
-        now: Timestamp,
-        lifetime: SignedDuration,
-        jti: &str,
-    ) {
+    pub fn rotate_in_place(&mut self, rules: &Rules, now: Timestamp, lifetime: SignedDuration, jti: &str) {
         self.set(id_claim(rules), jti);
         self.set_times(now, lifetime);
     }
@@ -113,9 +91,7 @@ impl Claims {
         let audience = match &rules.audience {
             Expected::Anything => None,
             Expected::One(audience) => Some(Value::from(audience.as_str())),
-            Expected::Many(all) => Some(Value::Array(
-                all.iter().map(|one| Value::from(one.as_str())).collect(),
-            )),
+            Expected::Many(all) => Some(Value::Array(all.iter().map(|one| Value::from(one.as_str())).collect())),
         };
         let issuer = match &rules.issuer {
             Expected::Anything => None,
@@ -162,10 +138,7 @@ impl Claims {
 
     /// `exp` in whole seconds since 1970, where it is a number: when rows about the token expire.
     pub fn exp(&self) -> Option<i64> {
-        let value = self
-            .0
-            .get("exp")
-            .filter(|value| !matches!(value, Value::String(_)))?;
+        let value = self.0.get("exp").filter(|value| !matches!(value, Value::String(_)))?;
         i64::try_from(python_int(value)?).ok()
     }
 
@@ -191,9 +164,7 @@ impl From<Object> for Claims {
 impl fmt::Debug for Claims {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Claims")?;
-        f.debug_set()
-            .entries(self.0.iter().map(|(name, _)| name))
-            .finish()
+        f.debug_set().entries(self.0.iter().map(|(name, _)| name)).finish()
     }
 }
 
@@ -207,7 +178,5 @@ fn id_claim(rules: &Rules) -> &str {
 
 /// Whole seconds since 1970 of `now` plus `lifetime`, rounded down after adding.
 fn epoch(now: Timestamp, lifetime: SignedDuration) -> Value {
-    Value::from(floor_seconds(
-        nanos(now).saturating_add(lifetime.as_nanos()),
-    ))
+    Value::from(floor_seconds(nanos(now).saturating_add(lifetime.as_nanos())))
 }

@@ -37,8 +37,7 @@ pub(super) fn open(token: &[u8], keys: &[VerifyingKey], rules: &Rules) -> Result
         return Err(Cause::TooLong(rules.max_len));
     }
     let mut parts = token.split(|&byte| byte == b'.');
-    let (Some(header), Some(payload), Some(signature), None) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
+    let (Some(header), Some(payload), Some(signature), None) = (parts.next(), parts.next(), parts.next(), parts.next())
     else {
         return Err(Cause::Parts);
     };
@@ -50,11 +49,7 @@ pub(super) fn open(token: &[u8], keys: &[VerifyingKey], rules: &Rules) -> Result
         }
         _ => {
             let name = check_header(&unwrap_part(header, HEADER, rules)?, rules)?;
-            verify(
-                signed,
-                &signature,
-                keys.iter().filter(|key| key.algorithm().name() == name),
-            )?;
+            verify(signed, &signature, keys.iter().filter(|key| key.algorithm().name() == name))?;
         }
     }
     unwrap_part(payload, PAYLOAD, rules)
@@ -65,11 +60,7 @@ pub(super) fn payload_object(payload: &[u8], rules: &Rules) -> Result<Object, Ca
     json_object(payload, PAYLOAD, rules)
 }
 
-fn verify<'k>(
-    signed: &[u8],
-    signature: &[u8],
-    keys: impl Iterator<Item = &'k VerifyingKey>,
-) -> Result<(), Cause> {
+fn verify<'k>(signed: &[u8], signature: &[u8], keys: impl Iterator<Item = &'k VerifyingKey>) -> Result<(), Cause> {
     let mut refusal = Cause::Algorithm;
     for key in keys {
         if key.verifies(signed, signature) {
@@ -93,9 +84,7 @@ fn unwrap_part(part: &[u8], name: &'static str, rules: &Rules) -> Result<Vec<u8>
         1 | 2 if part.len().is_multiple_of(4) => {}
         _ => return Err(Cause::Base64(name)),
     }
-    URL_SAFE_NO_PAD
-        .decode(bare)
-        .map_err(|_| Cause::Base64(name))
+    URL_SAFE_NO_PAD.decode(bare).map_err(|_| Cause::Base64(name))
 }
 
 /// Checks a header and returns its `alg`. Members that carry or name keys (`jwk`, `jku`, `x5u`, `x5c`) are not looked at.
@@ -113,20 +102,14 @@ fn check_header(header: &[u8], rules: &Rules) -> Result<String, Cause> {
     if rules.strict && header.contains("zip") {
         return Err(Cause::Compressed);
     }
-    header
-        .get("alg")
-        .and_then(Value::as_str)
-        .map(ToOwned::to_owned)
-        .ok_or(Cause::Algorithm)
+    header.get("alg").and_then(Value::as_str).map(ToOwned::to_owned).ok_or(Cause::Algorithm)
 }
 
 /// `crit` is a list, not empty, of extensions that are known and present; the only one known is `b64`.
 fn check_critical(critical: &Value, header: &Object) -> Result<(), Cause> {
     match critical {
         Value::Array(names)
-            if !names.is_empty()
-                && names.iter().all(|name| name.as_str() == Some("b64"))
-                && header.contains("b64") =>
+            if !names.is_empty() && names.iter().all(|name| name.as_str() == Some("b64")) && header.contains("b64") =>
         {
             Ok(())
         }
@@ -153,9 +136,7 @@ fn json_object(bytes: &[u8], name: &'static str, rules: &Rules) -> Result<Object
 
 fn repeats_a_name(value: &Value) -> bool {
     match value {
-        Value::Object(members) => {
-            members.had_duplicates() || members.iter().any(|(_, member)| repeats_a_name(member))
-        }
+        Value::Object(members) => members.had_duplicates() || members.iter().any(|(_, member)| repeats_a_name(member)),
         Value::Array(items) => items.iter().any(repeats_a_name),
         _ => false,
     }

@@ -135,10 +135,7 @@ impl HmacKey {
             HmacAlgorithm::Hs512 => State::Sha512(Hmac::new_from_slice(bytes).expect(refused)),
         };
         let header = format!(r#"{{"alg":"{}","typ":"JWT"}}"#, algorithm.name());
-        Self {
-            state,
-            header: URL_SAFE_NO_PAD.encode(header),
-        }
+        Self { state, header: URL_SAFE_NO_PAD.encode(header) }
     }
 
     fn algorithm(&self) -> HmacAlgorithm {
@@ -151,45 +148,18 @@ impl HmacKey {
 
     fn tag(&self, message: &[u8]) -> Vec<u8> {
         match &self.state {
-            State::Sha256(state) => state
-                .clone()
-                .chain_update(message)
-                .finalize()
-                .into_bytes()
-                .to_vec(),
-            State::Sha384(state) => state
-                .clone()
-                .chain_update(message)
-                .finalize()
-                .into_bytes()
-                .to_vec(),
-            State::Sha512(state) => state
-                .clone()
-                .chain_update(message)
-                .finalize()
-                .into_bytes()
-                .to_vec(),
+            State::Sha256(state) => state.clone().chain_update(message).finalize().into_bytes().to_vec(),
+            State::Sha384(state) => state.clone().chain_update(message).finalize().into_bytes().to_vec(),
+            State::Sha512(state) => state.clone().chain_update(message).finalize().into_bytes().to_vec(),
         }
     }
 
     /// Whole tags only; the comparison is `subtle`'s.
     fn verifies(&self, message: &[u8], tag: &[u8]) -> bool {
         match &self.state {
-            State::Sha256(state) => state
-                .clone()
-                .chain_update(message)
-                .verify_slice(tag)
-                .is_ok(),
-            State::Sha384(state) => state
-                .clone()
-                .chain_update(message)
-                .verify_slice(tag)
-                .is_ok(),
-            State::Sha512(state) => state
-                .clone()
-                .chain_update(message)
-                .verify_slice(tag)
-                .is_ok(),
+            State::Sha256(state) => state.clone().chain_update(message).verify_slice(tag).is_ok(),
+            State::Sha384(state) => state.clone().chain_update(message).verify_slice(tag).is_ok(),
+            State::Sha512(state) => state.clone().chain_update(message).verify_slice(tag).is_ok(),
         }
     }
 }

@@ -49,12 +49,7 @@ impl HmacSecret {
         let refused = [
             (bytes.is_empty(), SecretError::Empty),
             (holds_pem_block(&bytes), SecretError::Pem),
-            (
-                SSH_PREFIXES
-                    .iter()
-                    .any(|prefix| bytes.starts_with(prefix.as_bytes())),
-                SecretError::OpenSsh,
-            ),
+            (SSH_PREFIXES.iter().any(|prefix| bytes.starts_with(prefix.as_bytes())), SecretError::OpenSsh),
             (is_der_public(&bytes), SecretError::Der),
             (looks_like_jwk(&bytes), SecretError::Jwk),
         ];
@@ -109,14 +104,8 @@ const PEM_LABELS: [&str; 16] = [
     "X509 CRL",
 ];
 
-const SSH_PREFIXES: [&str; 6] = [
-    "ssh-ed25519",
-    "ssh-rsa",
-    "ssh-dss",
-    "ecdsa-sha2-nistp256",
-    "ecdsa-sha2-nistp384",
-    "ecdsa-sha2-nistp521",
-];
+const SSH_PREFIXES: [&str; 6] =
+    ["ssh-ed25519", "ssh-rsa", "ssh-dss", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"];
 
 /// Whether a BEGIN line is followed, anywhere, by an END line with the same label. Dashes may be those of PEM or of SSH2.
 fn holds_pem_block(bytes: &[u8]) -> bool {
@@ -137,9 +126,7 @@ fn pem_marker(bytes: &[u8], word: &str, label: &str) -> Option<usize> {
             && blank(bytes.get(at - 1))
             && bytes[..at - 1].ends_with(b"----")
             && blank(bytes.get(end))
-            && bytes
-                .get(end + 1..)
-                .is_some_and(|rest| rest.starts_with(b"----"));
+            && bytes.get(end + 1..).is_some_and(|rest| rest.starts_with(b"----"));
         found.then_some(end + 5)
     })
 }
@@ -165,9 +152,7 @@ fn is_der_public(bytes: &[u8]) -> bool {
         rest = after;
     }
     match tags[..] {
-        [SEQUENCE, BIT_STRING] => {
-            first.is_some_and(|algorithm| algorithm.first() == Some(&OBJECT_IDENTIFIER))
-        }
+        [SEQUENCE, BIT_STRING] => first.is_some_and(|algorithm| algorithm.first() == Some(&OBJECT_IDENTIFIER)),
         [INTEGER, INTEGER] | [SEQUENCE, SEQUENCE, BIT_STRING] => true,
         _ => false,
     }
@@ -181,12 +166,7 @@ fn der_element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
         0..=0x7F => (usize::from(first), rest),
         0x81..=0x84 => {
             let (digits, rest) = rest.split_at_checked(usize::from(first & 0x7F))?;
-            (
-                digits
-                    .iter()
-                    .fold(0, |length, &digit| length << 8 | usize::from(digit)),
-                rest,
-            )
+            (digits.iter().fold(0, |length, &digit| length << 8 | usize::from(digit)), rest)
         }
         _ => return None,
     };
@@ -201,9 +181,7 @@ fn looks_like_jwk(bytes: &[u8]) -> bool {
         Err(LoadError::Syntax(error)) => match error.kind() {
             SyntaxErrorKind::TooDeep => true,
             SyntaxErrorKind::IntegerTooLong(_) => {
-                let start = bytes
-                    .iter()
-                    .find(|byte| !byte.is_ascii_whitespace() && **byte != 0);
+                let start = bytes.iter().find(|byte| !byte.is_ascii_whitespace() && **byte != 0);
                 start.is_some_and(|byte| !byte.is_ascii_digit() && *byte != b'-')
             }
             _ => false,
@@ -214,9 +192,7 @@ fn looks_like_jwk(bytes: &[u8]) -> bool {
 
 fn has_kty(value: &Value) -> bool {
     match value {
-        Value::Object(members) => {
-            members.contains("kty") || members.iter().any(|(_, member)| has_kty(member))
-        }
+        Value::Object(members) => members.contains("kty") || members.iter().any(|(_, member)| has_kty(member)),
         Value::Array(items) => items.iter().any(has_kty),
         _ => false,
     }

@@ -28,12 +28,7 @@ fn duration(seconds: f64) -> SignedDuration {
 
 /// A recorded setting that is a duration: `{"seconds": n}` or a number.
 fn duration_setting(value: &Line) -> SignedDuration {
-    duration(
-        value
-            .as_f64()
-            .or_else(|| value["seconds"].as_f64())
-            .unwrap(),
-    )
+    duration(value.as_f64().or_else(|| value["seconds"].as_f64()).unwrap())
 }
 
 fn secret(text: &str) -> HmacSecret {
@@ -41,17 +36,11 @@ fn secret(text: &str) -> HmacSecret {
 }
 
 fn key() -> SigningKey {
-    SigningKey::hmac(
-        HmacAlgorithm::Hs256,
-        &secret("test-secret-of-more-than-32-bytes-0123456789"),
-    )
+    SigningKey::hmac(HmacAlgorithm::Hs256, &secret("test-secret-of-more-than-32-bytes-0123456789"))
 }
 
 fn strict() -> Rules {
-    Rules {
-        strict: true,
-        ..Rules::default()
-    }
+    Rules { strict: true, ..Rules::default() }
 }
 
 /// Claims that every rule accepts.
@@ -84,8 +73,7 @@ fn seal(header: &str, payload: &[u8]) -> String {
 fn seal_parts(header: &str, payload: &str) -> String {
     use base64::Engine as _;
     let signed = format!("{header}.{payload}");
-    let signature =
-        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(key().signature(signed.as_bytes()));
+    let signature = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(key().signature(signed.as_bytes()));
     format!("{signed}.{signature}")
 }
 
@@ -109,9 +97,7 @@ fn rules_of(settings: &Line) -> Rules {
     Rules {
         audience: expected("AUDIENCE"),
         issuer: expected("ISSUER"),
-        leeway: settings
-            .get("LEEWAY")
-            .map_or(SignedDuration::ZERO, duration_setting),
+        leeway: settings.get("LEEWAY").map_or(SignedDuration::ZERO, duration_setting),
         token_type_claim: claim("TOKEN_TYPE_CLAIM", "token_type"),
         jti_claim: claim("JTI_CLAIM", "jti"),
         ..Rules::default()
@@ -119,9 +105,5 @@ fn rules_of(settings: &Line) -> Rules {
 }
 
 fn algorithm_of(settings: &Line) -> Algorithm {
-    settings
-        .get("ALGORITHM")
-        .map_or("HS256", |name| name.as_str().unwrap())
-        .parse()
-        .unwrap()
+    settings.get("ALGORITHM").map_or("HS256", |name| name.as_str().unwrap()).parse().unwrap()
 }

@@ -17,9 +17,7 @@ pub(super) fn nanos(moment: Timestamp) -> i128 {
 
 /// Whole seconds since 1970, rounded down; within what Python's `datetime` can hold.
 pub(super) fn floor_seconds(nanos: i128) -> i64 {
-    let seconds = nanos
-        .div_euclid(NANOS)
-        .clamp(DATETIME_SECONDS.start, DATETIME_SECONDS.end - 1);
+    let seconds = nanos.div_euclid(NANOS).clamp(DATETIME_SECONDS.start, DATETIME_SECONDS.end - 1);
     i64::try_from(seconds).unwrap_or(i64::MAX)
 }
 
@@ -27,14 +25,9 @@ pub(super) fn floor_seconds(nanos: i128) -> i64 {
 /// raises. **Differs:** digits other than ASCII ones are refused.
 pub(super) fn python_int(value: &Value) -> Option<i128> {
     match value {
-        Value::Integer(integer) => Some(integer.as_i64().map_or(
-            if integer.is_negative() {
-                i128::MIN
-            } else {
-                i128::MAX
-            },
-            i128::from,
-        )),
+        Value::Integer(integer) => {
+            Some(integer.as_i64().map_or(if integer.is_negative() { i128::MIN } else { i128::MAX }, i128::from))
+        }
         Value::Float(number) => float_to_int(*number),
         Value::Bool(value) => Some(i128::from(*value)),
         Value::String(text) => text.as_str().and_then(text_to_int),
@@ -49,21 +42,14 @@ pub(super) fn instant_nanos(value: &Value) -> Option<i128> {
         Value::String(_) => return None,
         Value::Float(number) => {
             let micros = float_to_int((number.fract() * 1e6).round_ties_even())?;
-            float_to_int(*number)?
-                .checked_mul(NANOS)?
-                .checked_add(micros * 1000)?
+            float_to_int(*number)?.checked_mul(NANOS)?.checked_add(micros * 1000)?
         }
         _ => python_int(value)?.checked_mul(NANOS)?,
     };
-    DATETIME_SECONDS
-        .contains(&nanos.div_euclid(NANOS))
-        .then_some(nanos)
+    DATETIME_SECONDS.contains(&nanos.div_euclid(NANOS)).then_some(nanos)
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "cutting off the fraction and saturating is what is wanted"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "cutting off the fraction and saturating is what is wanted")]
 fn float_to_int(number: f64) -> Option<i128> {
     number.is_finite().then_some(number as i128)
 }
@@ -73,11 +59,7 @@ fn float_to_int(number: f64) -> Option<i128> {
 fn text_to_int(text: &str) -> Option<i128> {
     let ascii_blank = |blank: char| matches!(blank, ' ' | '\t' | '\n' | '\r' | '\u{B}' | '\u{C}');
     let any_blank = |blank: char| blank.is_whitespace() || matches!(blank, '\u{1C}'..='\u{1F}');
-    let text = if text.is_ascii() {
-        text.trim_matches(ascii_blank)
-    } else {
-        text.trim_matches(any_blank)
-    };
+    let text = if text.is_ascii() { text.trim_matches(ascii_blank) } else { text.trim_matches(any_blank) };
     let (negative, digits) = match text.as_bytes() {
         [b'-', digits @ ..] => (true, digits),
         [b'+', digits @ ..] | digits => (false, digits),
@@ -90,9 +72,7 @@ fn text_to_int(text: &str) -> Option<i128> {
         }
         count += group.len();
         for digit in group {
-            number = number
-                .saturating_mul(10)
-                .saturating_add(i128::from(digit - b'0'));
+            number = number.saturating_mul(10).saturating_add(i128::from(digit - b'0'));
         }
     }
     (count <= 4300).then_some(if negative { -number } else { number })

@@ -65,7 +65,9 @@ fn prepare_folder(folder: &Path) -> anyhow::Result<PathBuf> {
 /// Tables, and alice with a fresh password.
 async fn prepare_database(config: &Config) -> anyhow::Result<Password> {
     let options = StoreOptions { create: true, ..StoreOptions::default() };
-    let store = Store::open(&config.database_url, options).await.with_context(|| format!("database {}", config.database_url))?;
+    let store = Store::open(&config.database_url, options)
+        .await
+        .with_context(|| format!("database {}", config.database_url))?;
     store.migrate(&config.settings.apps, SystemClock.now()).await?;
     let password = Password::new(random_text::<16>()?);
     let mut random = [0; 32];

@@ -31,7 +31,8 @@ fn read_line() -> anyhow::Result<String> {
 /// password file.
 pub(super) fn system_user() -> Option<String> {
     let from_environment = ["LOGNAME", "USER", "LNAME", "USERNAME"];
-    if let Some(name) = from_environment.into_iter().find_map(|variable| std::env::var(variable).ok().filter(|name| !name.is_empty()))
+    if let Some(name) =
+        from_environment.into_iter().find_map(|variable| std::env::var(variable).ok().filter(|name| !name.is_empty()))
     {
         return Some(name);
     }

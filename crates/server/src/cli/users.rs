@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use countersign::clock::{Clock as _, Entropy as _, SystemClock, SystemEntropy};
 use countersign_formats::password::{Password, SaltEntropy, UnusableEntropy, unusable};
 use countersign_formats::password_validation::UserAttributes;
-use countersign_formats::user_fields::{FieldError, normalize_email, normalize_username, validate_email, validate_username};
+use countersign_formats::user_fields::{
+    FieldError, normalize_email, normalize_username, validate_email, validate_username,
+};
 use countersign_store::{NewUser, Store};
 
 use super::CommandError;
@@ -157,7 +159,9 @@ async fn interactively(config: &Config, store: &Store, args: &CreateSuperuserArg
 /// Asks until a name fits and is free. The system user's name is offered when it is free.
 async fn ask_username(store: &Store) -> anyhow::Result<String> {
     let offered = match system_user().map(|name| name.replace(' ', "").to_lowercase()) {
-        Some(name) if validate_username(&name).is_empty() && store.user_by_username(&name).await?.is_none() => Some(name),
+        Some(name) if validate_username(&name).is_empty() && store.user_by_username(&name).await?.is_none() => {
+            Some(name)
+        }
         _ => None,
     };
     let question = match &offered {

@@ -12,7 +12,8 @@ pub(crate) struct Length(pub SignedDuration);
 impl Length {
     fn from_seconds(seconds: f64) -> Option<Self> {
         // A hundred thousand years is beyond what any calendar here holds.
-        (seconds.is_finite() && seconds.abs() < 3.2e12).then(|| SignedDuration::try_from_secs_f64(seconds).ok().map(Self))?
+        (seconds.is_finite() && seconds.abs() < 3.2e12)
+            .then(|| SignedDuration::try_from_secs_f64(seconds).ok().map(Self))?
     }
 
     /// Reads numbers with units: `ms`, `s`, `m`, `h`, `d`, `w`.
@@ -65,7 +66,8 @@ impl<'de> Deserialize<'de> for Length {
             }
 
             fn visit_f64<E: Error>(self, seconds: f64) -> Result<Length, E> {
-                Length::from_seconds(seconds).ok_or_else(|| E::invalid_value(serde::de::Unexpected::Float(seconds), &self))
+                Length::from_seconds(seconds)
+                    .ok_or_else(|| E::invalid_value(serde::de::Unexpected::Float(seconds), &self))
             }
         }
         deserializer.deserialize_any(LengthVisitor)

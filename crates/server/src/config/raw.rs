@@ -147,7 +147,10 @@ pub(super) struct RawRestFramework {
 }
 
 #[derive(Debug, Clone, Deserialize)]
-#[serde(untagged, expecting = "the name of an authentication class, or a table such as { kind = \"token\", keyword = \"Bearer\" }")]
+#[serde(
+    untagged,
+    expecting = "the name of an authentication class, or a table such as { kind = \"token\", keyword = \"Bearer\" }"
+)]
 pub(super) enum RawScheme {
     Name(String),
     Table(RawSchemeTable),
@@ -162,7 +165,10 @@ pub(super) struct RawSchemeTable {
 }
 
 #[derive(Debug, Clone, Deserialize)]
-#[serde(untagged, expecting = "the name of a permission class, or a table such as { kind = \"django_model_permissions\", model = \"auth.group\" }")]
+#[serde(
+    untagged,
+    expecting = "the name of a permission class, or a table such as { kind = \"django_model_permissions\", model = \"auth.group\" }"
+)]
 pub(super) enum RawPermission {
     Name(String),
     Table(RawPermissionTable),
@@ -228,7 +234,10 @@ pub(super) struct RawScrypt {
 }
 
 #[derive(Debug, Clone, Deserialize)]
-#[serde(untagged, expecting = "the name of a password validator, or a table such as { name = \"minimum_length\", min_length = 12 }")]
+#[serde(
+    untagged,
+    expecting = "the name of a password validator, or a table such as { name = \"minimum_length\", min_length = 12 }"
+)]
 pub(super) enum RawValidator {
     Name(String),
     Table(RawValidatorTable),

@@ -4,11 +4,11 @@ use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::time::Duration;
 
 use countersign::settings::{AuthenticationBackend, Settings};
-use countersign_formats::jwt::{Expected, HmacAlgorithm, HmacSecret, SigningKey, TokenType};
+use countersign_formats::json::Style;
 use countersign_formats::jwt::{Algorithm, AlgorithmError};
+use countersign_formats::jwt::{Expected, HmacAlgorithm, HmacSecret, SigningKey, TokenType};
 use countersign_formats::password::{self, Hashers};
 use countersign_formats::request_body::Limits;
-use countersign_formats::json::Style;
 use countersign_store::{DatabaseUrl, InstalledApps};
 use http::HeaderName;
 use jiff::SignedDuration;
@@ -52,18 +52,15 @@ pub(super) fn resolve(source: &Source) -> Result<Config, ConfigError> {
 
 fn bind(source: &Source) -> Result<SocketAddr, ConfigError> {
     let text = source.raw.bind.as_deref().unwrap_or("127.0.0.1:8000");
-    text.to_socket_addrs()
-        .ok()
-        .and_then(|mut addresses| addresses.next())
-        .ok_or_else(|| source.error("bind", format!("\"{text}\" is no address; write host:port, as in \"127.0.0.1:8000\"")))
+    text.to_socket_addrs().ok().and_then(|mut addresses| addresses.next()).ok_or_else(|| {
+        source.error("bind", format!("\"{text}\" is no address; write host:port, as in \"127.0.0.1:8000\""))
+    })
 }
 
 fn database_url(source: &Source) -> Result<DatabaseUrl, ConfigError> {
-    let text = source
-        .raw
-        .database_url
-        .as_deref()
-        .ok_or_else(|| source.error("database_url", "is missing; write for example database_url = \"sqlite:db.sqlite3\""))?;
+    let text = source.raw.database_url.as_deref().ok_or_else(|| {
+        source.error("database_url", "is missing; write for example database_url = \"sqlite:db.sqlite3\"")
+    })?;
     text.parse().map_err(|error| source.error("database_url", error))
 }
 
@@ -82,7 +79,9 @@ fn secret_key(source: &Source) -> Result<Zeroizing<String>, ConfigError> {
             ("secret_key_file", Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
         }
         (None, None) => {
-            return Err(source.error("secret_key", "is missing; give Django's SECRET_KEY as secret_key or secret_key_file"));
+            return Err(
+                source.error("secret_key", "is missing; give Django's SECRET_KEY as secret_key or secret_key_file")
+            );
         }
     };
     if key.is_empty() {
@@ -101,10 +100,16 @@ fn signing_key(source: &Source, secret_key: &str, warnings: &mut Vec<String>) ->
             .map_err(|error: AlgorithmError| source.error("simple_jwt.algorithm", error))?,
     };
     if raw.verifying_key.as_deref().is_some_and(|key| !key.is_empty()) {
-        return Err(source.error("simple_jwt.verifying_key", "belongs to asymmetric algorithms, which this version does not have; remove it"));
+        return Err(source.error(
+            "simple_jwt.verifying_key",
+            "belongs to asymmetric algorithms, which this version does not have; remove it",
+        ));
     }
     if raw.jwk_url.as_deref().is_some_and(|url| !url.is_empty()) {
-        return Err(source.error("simple_jwt.jwk_url", "belongs to asymmetric algorithms, which this version does not have; remove it"));
+        return Err(source.error(
+            "simple_jwt.jwk_url",
+            "belongs to asymmetric algorithms, which this version does not have; remove it",
+        ));
     }
     let (name, text) = match raw.signing_key.as_deref() {
         Some(key) => ("simple_jwt.signing_key", key),
@@ -193,7 +198,10 @@ fn simple_jwt(source: &Source, settings: &mut Settings) -> Result<(), ConfigErro
     if let Some(claim) = &raw.jti_claim {
         jwt.rules.jti_claim = nullable(source, "simple_jwt.jti_claim", claim)?;
         if jwt.rules.jti_claim.is_none() && settings.apps.token_blacklist {
-            return Err(source.error("simple_jwt.jti_claim", "cannot be off with the blacklist app, which tells tokens apart by it"));
+            return Err(source.error(
+                "simple_jwt.jti_claim",
+                "cannot be off with the blacklist app, which tells tokens apart by it",
+            ));
         }
     }
     if let Some(types) = raw.auth_header_types.clone().map(OneOrMany::into_vec) {
@@ -205,7 +213,10 @@ fn simple_jwt(source: &Source, settings: &mut Settings) -> Result<(), ConfigErro
     }
     if let Some(name) = &raw.auth_header_name {
         jwt.auth_header_name = header_name(name).ok_or_else(|| {
-            source.error("simple_jwt.auth_header_name", format!("\"{name}\" is no WSGI name; write for example \"HTTP_X_ACCESS_TOKEN\""))
+            source.error(
+                "simple_jwt.auth_header_name",
+                format!("\"{name}\" is no WSGI name; write for example \"HTTP_X_ACCESS_TOKEN\""),
+            )
         })?;
     }
     if let Some(classes) = raw.auth_token_classes.clone().map(OneOrMany::into_vec) {
@@ -214,12 +225,14 @@ fn simple_jwt(source: &Source, settings: &mut Settings) -> Result<(), ConfigErro
         }
         jwt.auth_token_classes = classes
             .iter()
-            .map(|name| token_class(name).ok_or_else(|| {
-                source.error(
-                    "simple_jwt.auth_token_classes",
-                    format!("\"{name}\" is unknown; use AccessToken, RefreshToken, SlidingToken or UntypedToken"),
-                )
-            }))
+            .map(|name| {
+                token_class(name).ok_or_else(|| {
+                    source.error(
+                        "simple_jwt.auth_token_classes",
+                        format!("\"{name}\" is unknown; use AccessToken, RefreshToken, SlidingToken or UntypedToken"),
+                    )
+                })
+            })
             .collect::<Result<_, _>>()?;
     }
     Ok(())
@@ -235,14 +248,25 @@ fn python_hooks(source: &Source, raw: &RawSimpleJwt) -> Result<(), ConfigError> 
         ("token_refresh_serializer", &raw.token_refresh_serializer, "serializers.TokenRefreshSerializer"),
         ("token_verify_serializer", &raw.token_verify_serializer, "serializers.TokenVerifySerializer"),
         ("token_blacklist_serializer", &raw.token_blacklist_serializer, "serializers.TokenBlacklistSerializer"),
-        ("sliding_token_obtain_serializer", &raw.sliding_token_obtain_serializer, "serializers.TokenObtainSlidingSerializer"),
-        ("sliding_token_refresh_serializer", &raw.sliding_token_refresh_serializer, "serializers.TokenRefreshSlidingSerializer"),
+        (
+            "sliding_token_obtain_serializer",
+            &raw.sliding_token_obtain_serializer,
+            "serializers.TokenObtainSlidingSerializer",
+        ),
+        (
+            "sliding_token_refresh_serializer",
+            &raw.sliding_token_refresh_serializer,
+            "serializers.TokenRefreshSlidingSerializer",
+        ),
     ] {
         if let Some(given) = given
             && *given != format!("rest_framework_simplejwt.{stock}")
             && !(given.is_empty() && stock.is_empty())
         {
-            return Err(source.error(&format!("simple_jwt.{name}"), format!("\"{given}\" is Python code and cannot run here; remove the key")));
+            return Err(source.error(
+                &format!("simple_jwt.{name}"),
+                format!("\"{given}\" is Python code and cannot run here; remove the key"),
+            ));
         }
     }
     Ok(())
@@ -372,7 +396,9 @@ fn view_settings(source: &Source) -> Result<ViewSettings, ConfigError> {
         }
     }
     if framework.strict_json == Some(false) {
-        return Err(source.error("rest_framework.strict_json", "cannot be off: NaN and Infinity are no JSON; remove the key"));
+        return Err(
+            source.error("rest_framework.strict_json", "cannot be off: NaN and Infinity are no JSON; remove the key")
+        );
     }
     Ok(ViewSettings {
         non_field_errors_key: framework.non_field_errors_key.clone().unwrap_or_else(|| "non_field_errors".to_owned()),
@@ -390,7 +416,12 @@ fn view_settings(source: &Source) -> Result<ViewSettings, ConfigError> {
     })
 }
 
-fn timeout(source: &Source, key: &str, given: Option<super::duration::Length>, seconds: u64) -> Result<Duration, ConfigError> {
+fn timeout(
+    source: &Source,
+    key: &str,
+    given: Option<super::duration::Length>,
+    seconds: u64,
+) -> Result<Duration, ConfigError> {
     match given {
         None => Ok(Duration::from_secs(seconds)),
         Some(length) => Duration::try_from(length.0)

@@ -50,7 +50,13 @@ struct Mount {
     endpoint: Endpoint,
 }
 
-const fn mount(name: PathName, key: &'static str, path: &'static str, title: &'static str, endpoint: Endpoint) -> Mount {
+const fn mount(
+    name: PathName,
+    key: &'static str,
+    path: &'static str,
+    title: &'static str,
+    endpoint: Endpoint,
+) -> Mount {
     Mount { name, key, path, title, endpoint }
 }
 
@@ -187,7 +193,10 @@ fn declared(source: &Source, index: usize, raw: &RawProtected, defaults: &Defaul
 fn methods(names: &[String]) -> Result<Vec<Method>, String> {
     let known = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
     let implied = ["HEAD", "OPTIONS"];
-    if let Some(unknown) = names.iter().find(|name| !known.iter().any(|method| method == name.as_str()) && !implied.contains(&name.as_str())) {
+    if let Some(unknown) = names
+        .iter()
+        .find(|name| !known.iter().any(|method| method == name.as_str()) && !implied.contains(&name.as_str()))
+    {
         return Err(unknown.clone());
     }
     Ok(known.into_iter().filter(|method| names.iter().any(|name| method == name.as_str())).collect())
@@ -230,21 +239,30 @@ fn schemes(source: &Source, key: &str, list: &[RawScheme]) -> Result<Vec<SchemeC
                     if keyword.is_empty() || !keyword.bytes().all(|byte| byte.is_ascii_graphic()) {
                         return Err(source.error(key, "keyword must be a word without spaces"));
                     }
-                    return Ok(SchemeChoice::Token { keyword, table: table.unwrap_or_else(|| AUTHTOKEN_TABLE.to_owned()) });
+                    return Ok(SchemeChoice::Token {
+                        keyword,
+                        table: table.unwrap_or_else(|| AUTHTOKEN_TABLE.to_owned()),
+                    });
                 }
                 "jwt" | "JWTAuthentication" => SchemeChoice::Jwt,
-                "jwt_stateless" | "JWTStatelessUserAuthentication" | "JWTTokenUserAuthentication" => SchemeChoice::JwtStateless,
+                "jwt_stateless" | "JWTStatelessUserAuthentication" | "JWTTokenUserAuthentication" => {
+                    SchemeChoice::JwtStateless
+                }
                 "basic" | "BasicAuthentication" => SchemeChoice::Basic,
                 "session" | "SessionAuthentication" => SchemeChoice::Session,
                 other => {
                     return Err(source.error(
                         key,
-                        format!("\"{other}\" is no authentication class; use token, jwt, jwt_stateless, basic or session"),
+                        format!(
+                            "\"{other}\" is no authentication class; use token, jwt, jwt_stateless, basic or session"
+                        ),
                     ));
                 }
             };
             if keyword.is_some() || table.is_some() {
-                return Err(source.error(key, format!("keyword and table belong to kind = \"token\", not to \"{name}\"")));
+                return Err(
+                    source.error(key, format!("keyword and table belong to kind = \"token\", not to \"{name}\""))
+                );
             }
             Ok(choice)
         })
@@ -291,7 +309,12 @@ fn permissions(source: &Source, key: &str, list: &[RawPermission]) -> Result<Vec
 }
 
 /// A list of class names, at least one.
-fn named<T>(source: &Source, key: &str, names: &[String], read: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, ConfigError> {
+fn named<T>(
+    source: &Source,
+    key: &str,
+    names: &[String],
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<Vec<T>, ConfigError> {
     if names.is_empty() {
         return Err(source.error(key, "must name at least one class"));
     }

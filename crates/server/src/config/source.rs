@@ -46,8 +46,9 @@ impl Source {
             None => ("(no file)".to_owned(), String::new()),
             Some(path) => {
                 let name = path.display().to_string();
-                let text = std::fs::read_to_string(&path)
-                    .map_err(|error| ConfigError::new(format!("{name}: cannot be read: {error}; name another file with --config")))?;
+                let text = std::fs::read_to_string(&path).map_err(|error| {
+                    ConfigError::new(format!("{name}: cannot be read: {error}; name another file with --config"))
+                })?;
                 (name, text)
             }
         };
@@ -84,7 +85,8 @@ impl Source {
                 self.warnings.push(format!("{variable} is set, but there is no setting \"{}\"", path[0]));
                 continue;
             }
-            self.raw = set(&mut table, &path, value).map_err(|error| ConfigError::new(format!("{variable}: {error}")))?;
+            self.raw =
+                set(&mut table, &path, value).map_err(|error| ConfigError::new(format!("{variable}: {error}")))?;
         }
         for (flag, key, value) in &overrides.flags {
             let path: Vec<String> = key.split('.').map(str::to_owned).collect();
@@ -121,7 +123,9 @@ impl Source {
                     let item = items.get(words.next()?.parse::<usize>().ok()?)?;
                     match item.get_ref() {
                         toml::de::DeValue::Table(inner)
-                            if words.peek().is_some_and(|word| inner.iter().any(|(name, _)| name.get_ref() == *word)) =>
+                            if words
+                                .peek()
+                                .is_some_and(|word| inner.iter().any(|(name, _)| name.get_ref() == *word)) =>
                         {
                             table = inner;
                         }

@@ -42,19 +42,13 @@ impl Client {
     /// # Errors
     /// `url` is not `http(s)://host[:port][/prefix]`.
     pub(super) fn new(url: &str, timeout: Duration) -> anyhow::Result<Self> {
-        let uri: Uri = url
-            .parse()
-            .ok()
-            .context("--url is not a URL; give one such as http://127.0.0.1:8000")?;
+        let uri: Uri = url.parse().ok().context("--url is not a URL; give one such as http://127.0.0.1:8000")?;
         let secure = match uri.scheme_str() {
             Some("https") => true,
             Some("http") => false,
             _ => bail!("--url must begin with http:// or https://"),
         };
-        if uri
-            .authority()
-            .is_some_and(|authority| authority.as_str().contains('@'))
-        {
+        if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
             bail!("--url must not hold a user name or password; use --username and --password");
         }
         if url.contains(['?', '#']) {
@@ -66,19 +60,11 @@ impl Client {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .timeout_global(Some(timeout))
-            .user_agent(concat!(
-                "countersign-walkthrough/",
-                env!("CARGO_PKG_VERSION")
-            ));
+            .user_agent(concat!("countersign-walkthrough/", env!("CARGO_PKG_VERSION")));
         if local {
             config = config.proxy(None);
         }
-        Ok(Self {
-            agent: config.build().into(),
-            base: url.trim_end_matches('/').to_owned(),
-            secure,
-            local,
-        })
+        Ok(Self { agent: config.build().into(), base: url.trim_end_matches('/').to_owned(), secure, local })
     }
 
     /// The URL without a slash at its end.
@@ -128,10 +114,7 @@ impl Client {
             request = request.header(header::AUTHORIZATION, value);
         }
         let sent = match body {
-            None => request
-                .body(())
-                .map_err(ureq::Error::from)
-                .and_then(|request| self.agent.run(request)),
+            None => request.body(()).map_err(ureq::Error::from).and_then(|request| self.agent.run(request)),
             Some(body) => request
                 .header(header::CONTENT_TYPE, "application/json")
                 .body(body.to_string())
@@ -140,18 +123,9 @@ impl Client {
         };
         let response = sent.map_err(|error| self.why(&error))?;
         let (parts, body) = response.into_parts();
-        let body = body
-            .into_with_config()
-            .limit(BODY_LIMIT)
-            .read_to_vec()
-            .map_err(|error| self.why(&error))?;
+        let body = body.into_with_config().limit(BODY_LIMIT).read_to_vec().map_err(|error| self.why(&error))?;
         let json = serde_json::from_slice(&body).ok();
-        Ok(Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body,
-            json,
-        })
+        Ok(Answer { status: parts.status, headers: parts.headers, body, json })
     }
 
     fn why(&self, error: &ureq::Error) -> String {
@@ -171,12 +145,7 @@ impl Client {
 impl Answer {
     /// Header `Content-Type`, without parameters, in lower case; empty if absent.
     pub(super) fn content_type(&self) -> String {
-        self.header(header::CONTENT_TYPE)
-            .split(';')
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase()
+        self.header(header::CONTENT_TYPE).split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
     }
 
     /// Header `WWW-Authenticate`, if present and not empty. RFC 9110 §11.6.1.
@@ -191,25 +160,20 @@ impl Answer {
 
     /// Status number and words, such as `200 OK`.
     pub(super) fn status_line(&self) -> String {
-        self.status.canonical_reason().map_or_else(
-            || self.status.as_str().to_owned(),
-            |reason| format!("{} {reason}", self.status.as_str()),
-        )
+        self.status
+            .canonical_reason()
+            .map_or_else(|| self.status.as_str().to_owned(), |reason| format!("{} {reason}", self.status.as_str()))
     }
 
     /// What the server said, fit to show: the error text of DRF, else the JSON, else the title of the page or the text.
     pub(super) fn said(&self, password: &str) -> String {
         let text = if let Some(json) = &self.json {
-            let first = json
-                .get("non_field_errors")
-                .and_then(|errors| errors.get(0));
+            let first = json.get("non_field_errors").and_then(|errors| errors.get(0));
             let error = json.get("detail").or(first).and_then(Value::as_str);
             error.map_or_else(|| self.json_text(json, password), str::to_owned)
         } else {
             let text = String::from_utf8_lossy(&self.body);
-            let title = text
-                .split_once("<title>")
-                .and_then(|(_, rest)| rest.split_once("</title>"));
+            let title = text.split_once("<title>").and_then(|(_, rest)| rest.split_once("</title>"));
             match title {
                 Some((title, _)) => format!("an HTML page: {}", title.trim()),
                 None if self.content_type() == "text/html" => "an HTML page".to_owned(),
@@ -222,11 +186,7 @@ impl Answer {
     /// The JSON as the server wrote it, or written anew where a secret had to be veiled.
     fn json_text(&self, json: &Value, password: &str) -> String {
         let veiled = veiled(json, password);
-        if veiled == *json {
-            String::from_utf8_lossy(&self.body).into_owned()
-        } else {
-            veiled.to_string()
-        }
+        if veiled == *json { String::from_utf8_lossy(&self.body).into_owned() } else { veiled.to_string() }
     }
 
     /// Why an answer with this status is not the one hoped for, where the status tells; `flag` is the path's flag.
@@ -234,18 +194,13 @@ impl Answer {
         Some(match self.status.as_u16() {
             301 | 302 | 303 | 307 | 308 => {
                 let target = foreign(&self.header(header::LOCATION), SHOWN);
-                format!(
-                    "redirects to {target}: check {flag}, its slash at the end, and http or https"
-                )
+                format!("redirects to {target}: check {flag}, its slash at the end, and http or https")
             }
             404 => format!("no such path on this server: set {flag}"),
             405 => format!("the path does not take this method: check {flag}"),
             429 => match self.header(header::RETRY_AFTER) {
                 wait if wait.is_empty() => "throttled by the server".to_owned(),
-                wait => format!(
-                    "throttled by the server: try again after {} s",
-                    foreign(&wait, 20)
-                ),
+                wait => format!("throttled by the server: try again after {} s", foreign(&wait, 20)),
             },
             500..=599 => "the server failed: see its log".to_owned(),
             _ => return None,
@@ -253,10 +208,7 @@ impl Answer {
     }
 
     fn header(&self, name: header::HeaderName) -> String {
-        self.headers
-            .get(name)
-            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-            .unwrap_or_default()
+        self.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default()
     }
 }
 
@@ -265,23 +217,14 @@ fn veiled(json: &Value, password: &str) -> Value {
     match json {
         Value::String(text) => Value::String(veil(text, password)),
         Value::Array(items) => items.iter().map(|item| veiled(item, password)).collect(),
-        Value::Object(map) => map
-            .iter()
-            .map(|(name, value)| (veil(name, password), veiled(value, password)))
-            .collect(),
+        Value::Object(map) => map.iter().map(|(name, value)| (veil(name, password), veiled(value, password))).collect(),
         other => other.clone(),
     }
 }
 
 fn is_local(host: &str) -> bool {
-    let address = host
-        .trim_start_matches('[')
-        .trim_end_matches(']')
-        .parse::<IpAddr>();
-    address.map_or_else(
-        |_| host.eq_ignore_ascii_case("localhost"),
-        |address| address.is_loopback(),
-    )
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    address.map_or_else(|_| host.eq_ignore_ascii_case("localhost"), |address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -297,13 +240,8 @@ mod tests {
             ("http://example.org/?a=1", "without ?"),
             ("http://exa mple.org", "not a URL"),
         ] {
-            let error = Client::new(url, Duration::from_secs(1))
-                .unwrap_err()
-                .to_string();
-            assert!(
-                error.contains(word) && !error.contains("hunter2"),
-                "{url}: {error}"
-            );
+            let error = Client::new(url, Duration::from_secs(1)).unwrap_err().to_string();
+            assert!(error.contains(word) && !error.contains("hunter2"), "{url}: {error}");
         }
     }
 

@@ -76,11 +76,7 @@ impl Fake {
                 state.serve(&stream);
             }
         });
-        Self {
-            address,
-            state,
-            thread: Some(thread),
-        }
+        Self { address, state, thread: Some(thread) }
     }
 
     pub(super) fn url(&self) -> String {
@@ -90,13 +86,7 @@ impl Fake {
     /// Everything given out that must not be shown whole.
     pub(super) fn secrets(&self) -> Vec<String> {
         let state = self.state.lock().unwrap();
-        state
-            .access
-            .iter()
-            .chain(&state.refresh)
-            .chain([&state.token])
-            .cloned()
-            .collect()
+        state.access.iter().chain(&state.refresh).chain([&state.token]).cloned().collect()
     }
 }
 
@@ -132,21 +122,12 @@ impl State {
         let mut body = vec![0; length];
         reader.read_exact(&mut body).unwrap();
         let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-        let Reply {
-            status,
-            headers,
-            body,
-        } = self.reply(&path, &body, &authorization);
-        let mut text = format!(
-            "HTTP/1.1 {status} Words\r\nConnection: close\r\nContent-Length: {}\r\n",
-            body.len()
-        );
+        let Reply { status, headers, body } = self.reply(&path, &body, &authorization);
+        let mut text = format!("HTTP/1.1 {status} Words\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
         for (name, value) in headers {
             text.extend([name, ": ", &value, "\r\n"]);
         }
-        stream
-            .write_all(format!("{text}\r\n{body}").as_bytes())
-            .unwrap();
+        stream.write_all(format!("{text}\r\n{body}").as_bytes()).unwrap();
     }
 
     fn has(&self, fault: Fault) -> bool {
@@ -159,9 +140,7 @@ impl State {
         match path {
             "/api-token-auth/" if self.has(Fault::Redirect) => {
                 let mut reply = json_reply(301, &json!({}));
-                reply
-                    .headers
-                    .push(("Location", "https://elsewhere.example/".to_owned()));
+                reply.headers.push(("Location", "https://elsewhere.example/".to_owned()));
                 reply
             }
             "/api-token-auth/" if self.login(body) => {
@@ -182,28 +161,18 @@ impl State {
                     &json!({ "you sent": body, "hoped for": format!("{token} {PASSWORD}"), PASSWORD: PASSWORD }),
                 )
             }
-            "/api-token-auth/" => json_reply(
-                400,
-                &json!({ "non_field_errors": ["Unable to log in with provided credentials."] }),
-            ),
-            "/api/token/" if self.login(body) => {
-                let (access, refresh) = if self.has(Fault::SwappedTypes) {
-                    ("refresh", "access")
-                } else {
-                    ("access", "refresh")
-                };
-                json_reply(
-                    200,
-                    &json!({ "refresh": self.jwt(refresh), "access": self.jwt(access) }),
-                )
+            "/api-token-auth/" => {
+                json_reply(400, &json!({ "non_field_errors": ["Unable to log in with provided credentials."] }))
             }
-            "/api/token/" => json_reply(
-                401,
-                &json!({ "detail": "No active account found with the given credentials" }),
-            ),
-            "/api/token/verify/"
-                if self.access.contains(text("token")) || self.has(Fault::VerifyTakesAnything) =>
-            {
+            "/api/token/" if self.login(body) => {
+                let (access, refresh) =
+                    if self.has(Fault::SwappedTypes) { ("refresh", "access") } else { ("access", "refresh") };
+                json_reply(200, &json!({ "refresh": self.jwt(refresh), "access": self.jwt(access) }))
+            }
+            "/api/token/" => {
+                json_reply(401, &json!({ "detail": "No active account found with the given credentials" }))
+            }
+            "/api/token/verify/" if self.access.contains(text("token")) || self.has(Fault::VerifyTakesAnything) => {
                 json_reply(200, &json!({}))
             }
             "/api/token/refresh/" if self.refresh.contains(text("refresh")) => {
@@ -216,8 +185,7 @@ impl State {
     }
 
     fn login(&self, body: &Value) -> bool {
-        body["username"] == "alice"
-            && (body["password"] == PASSWORD || self.has(Fault::AnyPassword))
+        body["username"] == "alice" && (body["password"] == PASSWORD || self.has(Fault::AnyPassword))
     }
 
     fn whoami(&self, authorization: &str) -> Reply {
@@ -227,39 +195,24 @@ impl State {
             _ if self.has(Fault::Open) => "none",
             _ => {
                 let detail = json!({ "detail": "Authentication credentials were not provided." });
-                let mut reply =
-                    json_reply(if self.has(Fault::Forbidden) { 403 } else { 401 }, &detail);
+                let mut reply = json_reply(if self.has(Fault::Forbidden) { 403 } else { 401 }, &detail);
                 if !self.has(Fault::NoChallenge) && !self.has(Fault::Forbidden) {
                     reply.headers.push(("WWW-Authenticate", "Token".to_owned()));
                 }
                 return reply;
             }
         };
-        let username = if self.has(Fault::AnotherUser) {
-            "bob"
-        } else {
-            "alice"
-        };
-        json_reply(
-            200,
-            &json!({ "user_id": 1, "username": username, "auth": auth }),
-        )
+        let username = if self.has(Fault::AnotherUser) { "bob" } else { "alice" };
+        json_reply(200, &json!({ "user_id": 1, "username": username, "auth": auth }))
     }
 
     fn jwt(&mut self, token_type: &str) -> String {
         self.made += 1;
-        let life = if self.has(Fault::ExpiredAccess) && token_type == "access" {
-            -1.0
-        } else {
-            300.0
-        };
+        let life = if self.has(Fault::ExpiredAccess) && token_type == "access" { -1.0 } else { 300.0 };
         let payload = json!({ "token_type": token_type, "exp": NOW + life, "iat": NOW, "jti": self.made.to_string(), "user_id": "1" });
         let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","typ":"JWT"}"#);
         let payload = URL_SAFE_NO_PAD.encode(payload.to_string());
-        let token = format!(
-            "{header}.{payload}.{}",
-            URL_SAFE_NO_PAD.encode(format!("signature number {}", self.made))
-        );
+        let token = format!("{header}.{payload}.{}", URL_SAFE_NO_PAD.encode(format!("signature number {}", self.made)));
         if token_type == "access" {
             self.access.insert(token.clone())
         } else {
@@ -270,9 +223,5 @@ impl State {
 }
 
 fn json_reply(status: u16, body: &Value) -> Reply {
-    Reply {
-        status,
-        headers: vec![("Content-Type", "application/json".to_owned())],
-        body: body.to_string(),
-    }
+    Reply { status, headers: vec![("Content-Type", "application/json".to_owned())], body: body.to_string() }
 }

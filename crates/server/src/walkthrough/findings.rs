@@ -101,14 +101,6 @@ impl Findings {
         } else {
             (Outcome::Failed, self.problems, took)
         };
-        Step {
-            number,
-            action,
-            input: self.input,
-            output: self.output,
-            note,
-            outcome,
-            took,
-        }
+        Step { number, action, input: self.input, output: self.output, note, outcome, took }
     }
 }

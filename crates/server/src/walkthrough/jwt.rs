@@ -26,16 +26,11 @@ pub(super) struct Jwt {
 pub(super) fn read(token: &str) -> Result<Jwt, String> {
     let parts: Vec<&str> = token.split('.').collect();
     let &[header, payload, signature] = parts.as_slice() else {
-        return Err(format!(
-            "is not a JWT: {} part(s) between dots instead of 3",
-            parts.len()
-        ));
+        return Err(format!("is not a JWT: {} part(s) between dots instead of 3", parts.len()));
     };
     let header = object(header).ok_or("is not a JWT: its header is not JSON")?;
     let payload = object(payload).ok_or("is not a JWT: its payload is not JSON")?;
-    let text = |map: &Map<String, Value>, name: &str| {
-        map.get(name).and_then(Value::as_str).map(str::to_owned)
-    };
+    let text = |map: &Map<String, Value>, name: &str| map.get(name).and_then(Value::as_str).map(str::to_owned);
     let algorithm = text(&header, "alg").ok_or("names no algorithm")?;
     if algorithm.eq_ignore_ascii_case("none") || signature.is_empty() {
         return Err("is not signed".to_owned());
@@ -43,16 +38,9 @@ pub(super) fn read(token: &str) -> Result<Jwt, String> {
     Ok(Jwt {
         algorithm,
         token_type: text(&payload, "token_type").ok_or("has no token_type")?,
-        expires: payload
-            .get("exp")
-            .and_then(Value::as_f64)
-            .ok_or("has no exp")?,
+        expires: payload.get("exp").and_then(Value::as_f64).ok_or("has no exp")?,
         issued: payload.get("iat").and_then(Value::as_f64),
-        user: ["user_id", "sub"]
-            .iter()
-            .find_map(|name| payload.get(*name))
-            .and_then(id_text)
-            .ok_or("names no user")?,
+        user: ["user_id", "sub"].iter().find_map(|name| payload.get(*name)).and_then(id_text).ok_or("names no user")?,
     })
 }
 
@@ -60,10 +48,7 @@ pub(super) fn read(token: &str) -> Result<Jwt, String> {
 pub(super) fn tampered(token: &str) -> String {
     let (signed, signature) = token.rsplit_once('.').unwrap_or(("", token));
     let other = if signature.starts_with('A') { 'B' } else { 'A' };
-    format!(
-        "{signed}.{other}{}",
-        signature.chars().skip(1).collect::<String>()
-    )
+    format!("{signed}.{other}{}", signature.chars().skip(1).collect::<String>())
 }
 
 /// A user id as text, whether the server writes numbers or strings (`SimpleJWT` 5.5 writes strings).
@@ -88,17 +73,12 @@ mod tests {
     use super::*;
 
     fn token(header: &str, payload: &str, signature: &str) -> String {
-        format!(
-            "{}.{}.{signature}",
-            URL_SAFE_NO_PAD.encode(header),
-            URL_SAFE_NO_PAD.encode(payload)
-        )
+        format!("{}.{}.{signature}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload))
     }
 
     #[test]
     fn an_access_token_of_simplejwt_is_read() {
-        let payload =
-            r#"{"token_type":"access","exp":1793525000,"iat":1793524700,"jti":"ab","user_id":"1"}"#;
+        let payload = r#"{"token_type":"access","exp":1793525000,"iat":1793524700,"jti":"ab","user_id":"1"}"#;
         let jwt = read(&token(r#"{"alg":"HS256","typ":"JWT"}"#, payload, "c2ln")).unwrap();
         let expected = Jwt {
             algorithm: "HS256".into(),
@@ -114,30 +94,15 @@ mod tests {
     fn what_is_missing_is_named() {
         let header = r#"{"alg":"HS256"}"#;
         let cases = [
-            (
-                "a.b".to_owned(),
-                "is not a JWT: 2 part(s) between dots instead of 3",
-            ),
-            (
-                "!.e30.c2ln".to_owned(),
-                "is not a JWT: its header is not JSON",
-            ),
-            (
-                token(header, "[]", "c2ln"),
-                "is not a JWT: its payload is not JSON",
-            ),
+            ("a.b".to_owned(), "is not a JWT: 2 part(s) between dots instead of 3"),
+            ("!.e30.c2ln".to_owned(), "is not a JWT: its header is not JSON"),
+            (token(header, "[]", "c2ln"), "is not a JWT: its payload is not JSON"),
             (token("{}", "{}", "c2ln"), "names no algorithm"),
             (token(r#"{"alg":"None"}"#, "{}", "c2ln"), "is not signed"),
             (token(header, "{}", ""), "is not signed"),
             (token(header, "{}", "c2ln"), "has no token_type"),
-            (
-                token(header, r#"{"token_type":"access"}"#, "c2ln"),
-                "has no exp",
-            ),
-            (
-                token(header, r#"{"token_type":"access","exp":1}"#, "c2ln"),
-                "names no user",
-            ),
+            (token(header, r#"{"token_type":"access"}"#, "c2ln"), "has no exp"),
+            (token(header, r#"{"token_type":"access","exp":1}"#, "c2ln"), "names no user"),
         ];
         for (token, error) in cases {
             assert_eq!(read(&token), Err(error.to_owned()));

@@ -7,63 +7,24 @@ use super::steps::Variables;
 use super::table::{Column, Table, Tint};
 
 const STEPS: &[Column] = &[
-    Column {
-        title: "#",
-        width: 2,
-    },
-    Column {
-        title: "Action",
-        width: 15,
-    },
-    Column {
-        title: "Input",
-        width: 24,
-    },
-    Column {
-        title: "Output",
-        width: 25,
-    },
-    Column {
-        title: "Note",
-        width: 20,
-    },
-    Column {
-        title: "Held",
-        width: 4,
-    },
-    Column {
-        title: "ms",
-        width: 7,
-    },
+    Column { title: "#", width: 2 },
+    Column { title: "Action", width: 15 },
+    Column { title: "Input", width: 24 },
+    Column { title: "Output", width: 25 },
+    Column { title: "Note", width: 20 },
+    Column { title: "Held", width: 4 },
+    Column { title: "ms", width: 7 },
 ];
 
 const HELD: usize = 5;
 
 const VARIABLES: &[Column] = &[
-    Column {
-        title: "After",
-        width: 5,
-    },
-    Column {
-        title: "user",
-        width: 20,
-    },
-    Column {
-        title: "token",
-        width: 14,
-    },
-    Column {
-        title: "jwt_access",
-        width: 14,
-    },
-    Column {
-        title: "jwt_refresh",
-        width: 14,
-    },
-    Column {
-        title: "request_token",
-        width: 26,
-    },
+    Column { title: "After", width: 5 },
+    Column { title: "user", width: 20 },
+    Column { title: "token", width: 14 },
+    Column { title: "jwt_access", width: 14 },
+    Column { title: "jwt_refresh", width: 14 },
+    Column { title: "request_token", width: 26 },
 ];
 
 /// The table of steps, still without rows.
@@ -78,11 +39,8 @@ pub(super) fn step_row(table: &Table, step: &Step) -> String {
         Outcome::Failed => ("FAIL", Some((HELD, Tint::Red))),
         Outcome::NotReached => ("–", None),
     };
-    let time = if step.outcome == Outcome::NotReached {
-        "–".to_owned()
-    } else {
-        format!("{:.1}", step.milliseconds())
-    };
+    let time =
+        if step.outcome == Outcome::NotReached { "–".to_owned() } else { format!("{:.1}", step.milliseconds()) };
     let cells = [
         step.number.to_string(),
         step.action.to_owned(),
@@ -138,10 +96,7 @@ impl<'a> Report<'a> {
         Self {
             url,
             steps: steps.iter().map(data).collect(),
-            variables: (1..)
-                .zip(variables)
-                .map(|(step, variables)| VariablesData { step, variables })
-                .collect(),
+            variables: (1..).zip(variables).map(|(step, variables)| VariablesData { step, variables }).collect(),
             ok: steps.iter().all(Step::held),
         }
     }
@@ -153,23 +108,10 @@ pub(super) fn variables_table(rows: &[Variables]) -> String {
     let mut text = table.head();
     for (number, row) in (1..).zip(rows) {
         let cell = |value: &Option<String>| value.as_deref().unwrap_or("–").to_owned();
-        let Variables {
-            user,
-            token,
-            jwt_access,
-            jwt_refresh,
-            request_token,
-        } = row;
+        let Variables { user, token, jwt_access, jwt_refresh, request_token } = row;
         let number: usize = number;
         text += &table.row(
-            &[
-                number.to_string(),
-                cell(user),
-                cell(token),
-                cell(jwt_access),
-                cell(jwt_refresh),
-                cell(request_token),
-            ],
+            &[number.to_string(), cell(user), cell(token), cell(jwt_access), cell(jwt_refresh), cell(request_token)],
             None,
         );
     }

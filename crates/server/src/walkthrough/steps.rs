@@ -68,13 +68,7 @@ pub(super) struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     /// A walk before its first step; `now` is in seconds since 1970, UTC.
-    pub(super) fn new(
-        client: Client,
-        paths: &'a Paths,
-        username: &'a str,
-        password: &'a str,
-        now: f64,
-    ) -> Self {
+    pub(super) fn new(client: Client, paths: &'a Paths, username: &'a str, password: &'a str, now: f64) -> Self {
         let (token_login, pair_login, token_answer, access_answer) = (None, None, None, None);
         let (token, access, refresh, user_id, request_token) = (None, None, None, None, None);
         Self {
@@ -138,9 +132,7 @@ impl<'a> Walk<'a> {
                 None
             }
             Ok(jwt) => {
-                found.check(jwt.token_type == kind, || {
-                    format!("the {kind} token has another token_type")
-                });
+                found.check(jwt.token_type == kind, || format!("the {kind} token has another token_type"));
                 found.check(jwt.expires > self.now, || {
                     format!("the {kind} token has expired by the clock of this machine")
                 });
@@ -152,11 +144,7 @@ impl<'a> Walk<'a> {
 
 /// A text member of an accepted (200) answer, if it is there and not empty.
 fn made(answer: Option<&Answer>, member: &str) -> Option<String> {
-    answer
-        .filter(|answer| answer.status == 200)?
-        .text(member)
-        .filter(|text| !text.is_empty())
-        .map(str::to_owned)
+    answer.filter(|answer| answer.status == 200)?.text(member).filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
 /// The names in a JSON object, without their values: `{token}`.

@@ -35,11 +35,7 @@ impl Table {
 
     /// The top line and the titles.
     pub(super) fn head(&self) -> String {
-        let titles: Vec<String> = self
-            .columns
-            .iter()
-            .map(|column| column.title.to_owned())
-            .collect();
+        let titles: Vec<String> = self.columns.iter().map(|column| column.title.to_owned()).collect();
         self.rule('┌', '┬', '┐') + &self.lines(&titles, None)
     }
 
@@ -78,9 +74,7 @@ impl Table {
                 let text = wrapped[index].get(line).map_or("", |text| text);
                 let padding = " ".repeat(column.width.saturating_sub(width(text)));
                 let (on, off) = match tint {
-                    Some((tinted, tint)) if self.colour && tinted == index => {
-                        (tint.code(), "\u{1b}[0m")
-                    }
+                    Some((tinted, tint)) if self.colour && tinted == index => (tint.code(), "\u{1b}[0m"),
                     _ => ("", ""),
                 };
                 lines.extend(["│ ", on, text, off, &padding, " "]);
@@ -149,16 +143,7 @@ fn columns(c: char) -> usize {
 mod tests {
     use super::*;
 
-    const COLUMNS: &[Column] = &[
-        Column {
-            title: "a",
-            width: 3,
-        },
-        Column {
-            title: "b",
-            width: 7,
-        },
-    ];
+    const COLUMNS: &[Column] = &[Column { title: "a", width: 3 }, Column { title: "b", width: 7 }];
 
     fn cells(cells: &[&str]) -> Vec<String> {
         cells.iter().map(|cell| (*cell).to_owned()).collect()
@@ -167,9 +152,7 @@ mod tests {
     #[test]
     fn a_table_is_boxed_and_wrapped() {
         let table = Table::new(COLUMNS, false);
-        let text = table.head()
-            + &table.row(&cells(&["1", "one two three"]), Some((0, Tint::Red)))
-            + &table.foot();
+        let text = table.head() + &table.row(&cells(&["1", "one two three"]), Some((0, Tint::Red))) + &table.foot();
         let expected = "\
 ┌─────┬─────────┐
 │ a   │ b       │
@@ -192,30 +175,18 @@ mod tests {
     fn wide_characters_count_twice() {
         assert_eq!(wrap("日本語", 4), ["日本", "語"]);
         let table = Table::new(COLUMNS, false);
-        assert!(
-            table
-                .row(&cells(&["日", "é"]), None)
-                .contains("│ 日  │ é       │")
-        );
+        assert!(table.row(&cells(&["日", "é"]), None).contains("│ 日  │ é       │"));
     }
 
     #[test]
     fn colour_is_outside_the_padding() {
         let table = Table::new(COLUMNS, true);
-        assert!(
-            table
-                .row(&cells(&["ok", ""]), Some((0, Tint::Green)))
-                .contains("│ \u{1b}[32mok\u{1b}[0m  │")
-        );
+        assert!(table.row(&cells(&["ok", ""]), Some((0, Tint::Green))).contains("│ \u{1b}[32mok\u{1b}[0m  │"));
     }
 
     #[test]
     fn escape_sequences_do_not_reach_the_terminal() {
         let table = Table::new(COLUMNS, true);
-        assert!(
-            !table
-                .row(&cells(&["\u{1b}[2J", ""]), None)
-                .contains('\u{1b}')
-        );
+        assert!(!table.row(&cells(&["\u{1b}[2J", ""]), None).contains('\u{1b}'));
     }
 }

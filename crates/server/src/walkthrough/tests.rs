@@ -13,19 +13,8 @@ struct Program {
 }
 
 fn args(url: &str, more: &[&str]) -> WalkthroughArgs {
-    let given = [
-        "countersign",
-        "--url",
-        url,
-        "--username",
-        "alice",
-        "--password",
-        PASSWORD,
-    ];
-    Program::try_parse_from(given.iter().chain(more))
-        .map_err(|error| error.to_string())
-        .unwrap()
-        .args
+    let given = ["countersign", "--url", url, "--username", "alice", "--password", PASSWORD];
+    Program::try_parse_from(given.iter().chain(more)).map_err(|error| error.to_string()).unwrap().args
 }
 
 fn output(url: &str, password: &str, more: &[&str]) -> (bool, String) {
@@ -47,12 +36,7 @@ fn data(fault: Option<Fault>, password: &str) -> (Vec<bool>, Value) {
     for secret in fake.secrets() {
         assert!(!text.contains(&secret), "a secret is shown whole: {text}");
     }
-    let held: Vec<bool> = data["steps"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|step| step["ok"].as_bool().unwrap())
-        .collect();
+    let held: Vec<bool> = data["steps"].as_array().unwrap().iter().map(|step| step["ok"].as_bool().unwrap()).collect();
     assert_eq!(held.len(), 10);
     assert_eq!(ok, held.iter().all(|held| *held));
     (held, data)
@@ -61,15 +45,8 @@ fn data(fault: Option<Fault>, password: &str) -> (Vec<bool>, Value) {
 /// The numbers of the steps that did not hold, and the notes of the first of them.
 fn failed(fault: Fault) -> (Vec<usize>, String) {
     let (held, data) = data(Some(fault), PASSWORD);
-    let failed: Vec<usize> = (1..)
-        .zip(&held)
-        .filter(|(_, held)| !**held)
-        .map(|(number, _)| number)
-        .collect();
-    let note = data["steps"][failed[0] - 1]["note"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let failed: Vec<usize> = (1..).zip(&held).filter(|(_, held)| !**held).map(|(number, _)| number).collect();
+    let note = data["steps"][failed[0] - 1]["note"].as_str().unwrap().to_owned();
     (failed, note)
 }
 
@@ -84,15 +61,9 @@ fn a_right_server_holds_every_step() {
     assert_eq!(data["variables"][2]["token"], "9944b0…ee4b");
     assert_eq!(
         data["variables"][6]["request_token"],
-        format!(
-            "Token 9944b0…ee4b\nBearer {}",
-            data["variables"][6]["jwt_access"].as_str().unwrap()
-        )
+        format!("Token 9944b0…ee4b\nBearer {}", data["variables"][6]["jwt_access"].as_str().unwrap())
     );
-    assert_ne!(
-        data["variables"][6]["jwt_access"], data["variables"][7]["jwt_access"],
-        "refreshed at step 8"
-    );
+    assert_ne!(data["variables"][6]["jwt_access"], data["variables"][7]["jwt_access"], "refreshed at step 8");
 }
 
 #[test]
@@ -100,10 +71,7 @@ fn the_table_fits_120_columns_and_shows_no_secret() {
     let fake = Fake::start(None);
     let (ok, text) = output(&fake.url(), PASSWORD, &[]);
     assert!(ok, "{text}");
-    assert!(
-        text.lines().all(|line| line.chars().count() <= 120),
-        "{text}"
-    );
+    assert!(text.lines().all(|line| line.chars().count() <= 120), "{text}");
     assert!(!text.contains(PASSWORD));
     assert!(text.ends_with("Every step held.\n"));
     assert_eq!(text.matches("│ ok ").count(), 10, "{text}");
@@ -112,19 +80,8 @@ fn the_table_fits_120_columns_and_shows_no_secret() {
 #[test]
 fn a_wrong_password_leaves_the_later_steps_unreached() {
     let (held, data) = data(None, "not the password");
-    assert_eq!(
-        held,
-        [
-            true, false, false, false, false, false, false, false, false, false
-        ]
-    );
-    assert!(
-        data["steps"][1]["note"]
-            .as_str()
-            .unwrap()
-            .contains("refused these credentials"),
-        "{data:#}"
-    );
+    assert_eq!(held, [true, false, false, false, false, false, false, false, false, false]);
+    assert!(data["steps"][1]["note"].as_str().unwrap().contains("refused these credentials"), "{data:#}");
     assert_eq!(data["steps"][5]["output"], "not reached");
 }
 
@@ -197,10 +154,7 @@ fn a_missing_challenge_fails_at_10() {
 fn a_redirect_is_not_followed_and_is_named() {
     let (failed, note) = failed(Fault::Redirect);
     assert_eq!(failed[0], 2);
-    assert!(
-        note.contains("redirects to https://elsewhere.example/"),
-        "{note}"
-    );
+    assert!(note.contains("redirects to https://elsewhere.example/"), "{note}");
 }
 
 #[test]

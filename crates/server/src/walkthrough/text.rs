@@ -17,9 +17,7 @@ pub(super) fn printable(text: &str) -> String {
         (c.is_control() && c != '\n')
             || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
     };
-    text.chars()
-        .map(|c| if hidden(c) { '\u{fffd}' } else { c })
-        .collect()
+    text.chars().map(|c| if hidden(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// At most `limit` characters, with `…` for what is cut off.
@@ -27,21 +25,14 @@ pub(super) fn clip(text: &str, limit: usize) -> String {
     if text.chars().count() <= limit {
         text.to_owned()
     } else {
-        text.chars()
-            .take(limit.saturating_sub(1))
-            .chain(['…'])
-            .collect()
+        text.chars().take(limit.saturating_sub(1)).chain(['…']).collect()
     }
 }
 
 /// What a server said, without the secrets it may have repeated: the password is cut out, and any word that is long enough
 /// to be a token is shortened, whether we know it or not.
 pub(super) fn veil(text: &str, password: &str) -> String {
-    let text = if password.is_empty() {
-        text.to_owned()
-    } else {
-        text.replace(password, "…")
-    };
+    let text = if password.is_empty() { text.to_owned() } else { text.replace(password, "…") };
     let of_token = |c: char| c.is_ascii_alphanumeric() || "-_.+=~".contains(c);
     let mut shown = String::with_capacity(text.len());
     let mut rest = text.as_str();
@@ -71,10 +62,7 @@ mod tests {
 
     #[test]
     fn secrets_are_never_whole() {
-        assert_eq!(
-            shorten("9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b"),
-            "9944b0…ee4b"
-        );
+        assert_eq!(shorten("9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b"), "9944b0…ee4b");
         assert_eq!(shorten("12345678901234567890"), "123456…7890");
         assert_eq!(shorten("1234567890123456789"), "…");
         assert_eq!(shorten(""), "…");
@@ -83,10 +71,7 @@ mod tests {
 
     #[test]
     fn what_a_terminal_would_obey_is_replaced() {
-        assert_eq!(
-            printable("a\u{1b}[31mb\nc\u{202e}d"),
-            "a\u{fffd}[31mb\nc\u{fffd}d"
-        );
+        assert_eq!(printable("a\u{1b}[31mb\nc\u{202e}d"), "a\u{fffd}[31mb\nc\u{fffd}d");
     }
 
     #[test]
@@ -97,11 +82,9 @@ mod tests {
 
     #[test]
     fn veiling_finds_known_and_unknown_secrets() {
-        let said = "no hunter2 for \"9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b\", é eyJhbGciOi.eyJ1c2VyX2lk.c2lnbmF0dXJl!";
-        assert_eq!(
-            veil(said, "hunter2"),
-            "no … for \"9944b0…ee4b\", é eyJhbG…dXJl!"
-        );
+        let said =
+            "no hunter2 for \"9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b\", é eyJhbGciOi.eyJ1c2VyX2lk.c2lnbmF0dXJl!";
+        assert_eq!(veil(said, "hunter2"), "no … for \"9944b0…ee4b\", é eyJhbG…dXJl!");
         assert_eq!(
             veil("Unable to log in with provided credentials.", "x"),
             "Unable to log in with provided credentials."

@@ -3,31 +3,16 @@
 use super::*;
 use crate::json::object_to_compact_ascii;
 
-const TOKENS: &str = include_str!(concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../../testdata/compat/tokens.jsonl"
-));
-const MORE_TOKENS: &str = include_str!(concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../../testdata/compat/more_tokens.jsonl"
-));
+const TOKENS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/compat/tokens.jsonl"));
+const MORE_TOKENS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/compat/more_tokens.jsonl"));
 
 fn lines(text: &str) -> Vec<Line> {
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 fn token_class(line: &Line) -> TokenType {
-    let all = [
-        TokenType::Access,
-        TokenType::Refresh,
-        TokenType::Sliding,
-        TokenType::Untyped,
-    ];
-    all.into_iter()
-        .find(|kind| kind.class_name() == line["token_class"].as_str().unwrap())
-        .unwrap()
+    let all = [TokenType::Access, TokenType::Refresh, TokenType::Sliding, TokenType::Untyped];
+    all.into_iter().find(|kind| kind.class_name() == line["token_class"].as_str().unwrap()).unwrap()
 }
 
 /// `None` for the algorithms with key pairs.
@@ -36,46 +21,27 @@ fn replay(line: &Line, strict: bool) -> Option<Result<Claims, Refusal>> {
     let algorithm = algorithm_of(settings).hmac().ok()?;
     let secret = HmacSecret::new(line["key"]["signing"].as_str().unwrap()).unwrap();
     let key = VerifyingKey::hmac(algorithm, &secret);
-    let rules = Rules {
-        strict,
-        ..rules_of(settings)
-    };
+    let rules = Rules { strict, ..rules_of(settings) };
     let now = moment(line["now"].as_f64().unwrap());
     // Bytes above U+007F are written as Latin-1 in one file and as text in the other: neither is base64url.
     let token = line["token"].as_str().unwrap();
     let read = decode(token.as_bytes(), &key, &rules, now);
-    Some(
-        read.and_then(|claims| {
-            check_token(&claims, token_class(line), &rules, now).map(|()| claims)
-        }),
-    )
+    Some(read.and_then(|claims| check_token(&claims, token_class(line), &rules, now).map(|()| claims)))
 }
 
 fn assert_same(line: &Line, outcome: &Result<Claims, Refusal>) {
     let name = &line["name"];
     match (line["verdict"].as_str().unwrap(), outcome) {
         ("accept", Ok(claims)) => {
-            assert_eq!(
-                line["claims"].as_str(),
-                Some(object_to_compact_ascii(claims.as_object()).as_str()),
-                "{name}"
-            );
+            assert_eq!(line["claims"].as_str(), Some(object_to_compact_ascii(claims.as_object()).as_str()), "{name}");
         }
         ("reject", Err(refusal)) => {
-            assert_eq!(
-                line["error"].as_str(),
-                Some(&*refusal.message()),
-                "{name}: {}",
-                refusal.cause()
-            );
+            assert_eq!(line["error"].as_str(), Some(&*refusal.message()), "{name}: {}", refusal.cause());
             assert_eq!(refusal.to_string(), refusal.message());
         }
         ("crash", Err(refusal)) => {
             assert_eq!(refusal.message(), "Token is invalid", "{name}");
-            assert_eq!(
-                line["advice"], r#"reject, answering "Token is invalid""#,
-                "{name}"
-            );
+            assert_eq!(line["advice"], r#"reject, answering "Token is invalid""#, "{name}");
         }
         (verdict, outcome) => panic!("{name}: {verdict} there, {outcome:?} here"),
     }
@@ -104,10 +70,7 @@ fn every_further_token_is_judged_alike() {
     for line in lines(MORE_TOKENS) {
         let outcome = replay(&line, false).unwrap();
         if line["name"].as_str().unwrap().starts_with("differs/") {
-            assert_eq!(
-                (line["verdict"].as_str(), outcome.is_err()),
-                (Some("accept"), true)
-            );
+            assert_eq!((line["verdict"].as_str(), outcome.is_err()), (Some("accept"), true));
         } else {
             assert_same(&line, &outcome);
         }
@@ -131,20 +94,12 @@ fn strict_rules_only_refuse_more() {
                 refused_more.push(line["name"].as_str().unwrap().to_owned());
             }
             (Err(usual), Err(strict)) => {
-                assert!(
-                    strict.message() == usual.message() || strict.message() == "Token is invalid"
-                );
+                assert!(strict.message() == usual.message() || strict.message() == "Token is invalid");
             }
             (Err(_), Ok(_)) => panic!("{}: accepted under strict rules only", line["name"]),
         }
     }
-    for name in [
-        "payload/utf16",
-        "payload/utf8-bom",
-        "iat/string-integer",
-        "nbf/string-integer",
-        "iat/true",
-    ] {
+    for name in ["payload/utf16", "payload/utf8-bom", "iat/string-integer", "nbf/string-integer", "iat/true"] {
         assert!(refused_more.iter().any(|refused| refused == name), "{name}");
     }
 }

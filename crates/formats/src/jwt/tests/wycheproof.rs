@@ -26,13 +26,7 @@ fn check_hmac(algorithm: HmacAlgorithm, vectors: &Line) -> (usize, usize) {
         for test in group["tests"].as_array().unwrap() {
             let key = VerifyingKey::hmac(algorithm, &HmacSecret::new(bytes(test, "key")).unwrap());
             let verifies = key.verifies(&bytes(test, "msg"), &bytes(test, "tag"));
-            assert_eq!(
-                verifies,
-                is_whole && test["result"] == "valid",
-                "{} {}",
-                algorithm.name(),
-                test["tcId"]
-            );
+            assert_eq!(verifies, is_whole && test["result"] == "valid", "{} {}", algorithm.name(), test["tcId"]);
             if is_whole { whole += 1 } else { truncated += 1 }
         }
     }
@@ -41,33 +35,20 @@ fn check_hmac(algorithm: HmacAlgorithm, vectors: &Line) -> (usize, usize) {
 
 #[test]
 fn hmac_vectors_agree() {
-    assert_eq!(
-        check_hmac(HmacAlgorithm::Hs256, &vectors!("hmac_sha256")),
-        (87, 87)
-    );
-    assert_eq!(
-        check_hmac(HmacAlgorithm::Hs384, &vectors!("hmac_sha384")),
-        (87, 87)
-    );
-    assert_eq!(
-        check_hmac(HmacAlgorithm::Hs512, &vectors!("hmac_sha512")),
-        (87, 87)
-    );
+    assert_eq!(check_hmac(HmacAlgorithm::Hs256, &vectors!("hmac_sha256")), (87, 87));
+    assert_eq!(check_hmac(HmacAlgorithm::Hs384, &vectors!("hmac_sha384")), (87, 87));
+    assert_eq!(check_hmac(HmacAlgorithm::Hs512, &vectors!("hmac_sha512")), (87, 87));
 }
 
 /// A JWS may be text or, in JSON serialisation, an object.
 fn text_of(jws: &Line) -> String {
-    jws.as_str()
-        .map_or_else(|| jws.to_string(), ToOwned::to_owned)
+    jws.as_str().map_or_else(|| jws.to_string(), ToOwned::to_owned)
 }
 
 fn jwk_key(jwk: &Line) -> Option<VerifyingKey> {
     let algorithm: Algorithm = jwk["alg"].as_str()?.parse().ok()?;
     let bytes = URL_SAFE_NO_PAD.decode(jwk["k"].as_str()?).unwrap();
-    Some(VerifyingKey::hmac(
-        algorithm.hmac().ok()?,
-        &HmacSecret::new(bytes).unwrap(),
-    ))
+    Some(VerifyingKey::hmac(algorithm.hmac().ok()?, &HmacSecret::new(bytes).unwrap()))
 }
 
 /// Returns how many were compared. `pinned`: labels that contradict RFC 7515, with our verdict.
@@ -75,10 +56,7 @@ fn check_jws(vectors: &Line, pinned: &[(u64, bool)]) -> usize {
     let mut compared = 0;
     for group in vectors["testGroups"].as_array().unwrap() {
         let private = &group["private"];
-        let jwks = private["keys"]
-            .as_array()
-            .cloned()
-            .unwrap_or_else(|| vec![private.clone()]);
+        let jwks = private["keys"].as_array().cloned().unwrap_or_else(|| vec![private.clone()]);
         let keys: Vec<_> = jwks.iter().filter_map(jwk_key).collect();
         if keys.is_empty() || keys.len() < jwks.len() || group["tests"][0].get("jws").is_none() {
             continue;
@@ -86,23 +64,11 @@ fn check_jws(vectors: &Line, pinned: &[(u64, bool)]) -> usize {
         for test in group["tests"].as_array().unwrap() {
             let id = test["tcId"].as_u64().unwrap();
             let label = test["result"] == "valid";
-            let expected = pinned
-                .iter()
-                .find(|(pinned, _)| *pinned == id)
-                .map_or(label, |(_, ours)| *ours);
+            let expected = pinned.iter().find(|(pinned, _)| *pinned == id).map_or(label, |(_, ours)| *ours);
             let token = text_of(&test["jws"]);
             let opened = jws::open(token.as_bytes(), &keys, &strict());
-            assert_eq!(
-                opened.is_ok(),
-                expected,
-                "{id} {}: {opened:?}",
-                test["comment"]
-            );
-            assert_eq!(
-                jws::open(token.as_bytes(), &keys, &Rules::default()).is_ok(),
-                expected,
-                "{id}, not strict"
-            );
+            assert_eq!(opened.is_ok(), expected, "{id} {}: {opened:?}", test["comment"]);
+            assert_eq!(jws::open(token.as_bytes(), &keys, &Rules::default()).is_ok(), expected, "{id}, not strict");
             compared += 1;
         }
     }

@@ -10,28 +10,17 @@ use super::{NO_CREDENTIAL, NO_LOGIN, Walk, made, members};
 
 impl Walk<'_> {
     pub(super) fn send_login(&mut self, found: &mut Findings) {
-        let Paths {
-            token_path,
-            pair_path,
-            ..
-        } = self.paths;
+        let Paths { token_path, pair_path, .. } = self.paths;
         found.input(format!("POST {token_path}"));
         found.input(format!("POST {pair_path}"));
-        found.input(format!(
-            "each {{\"username\": {}, \"password\": \"…\"}}",
-            Value::from(self.username)
-        ));
+        found.input(format!("each {{\"username\": {}, \"password\": \"…\"}}", Value::from(self.username)));
         found.remark(self.client.privacy());
         let body = self.login_body(self.password);
         for path in [token_path, pair_path] {
             match self.client.post(path, &body) {
                 Ok(answer) => {
                     found.output(format!("{path}: answered"));
-                    let kept = if path == token_path {
-                        &mut self.token_login
-                    } else {
-                        &mut self.pair_login
-                    };
+                    let kept = if path == token_path { &mut self.token_login } else { &mut self.pair_login };
                     *kept = Some(answer);
                 }
                 Err(why) => {
@@ -47,26 +36,17 @@ impl Walk<'_> {
     /// Right credentials are accepted, and a wrong password is refused in the documented way: 400 by DRF 3.18
     /// `AuthTokenSerializer`, 401 by `SimpleJWT` 5.5 `TokenObtainSerializer`.
     pub(super) fn verify_credentials(&mut self, found: &mut Findings) {
-        let Paths {
-            token_path,
-            pair_path,
-            ..
-        } = self.paths;
+        let Paths { token_path, pair_path, .. } = self.paths;
         let (Some(token_login), Some(pair_login)) = (&self.token_login, &self.pair_login) else {
             return found.not_reached(NO_LOGIN);
         };
         found.input("the right password (step 1)");
         found.input("a wrong password, to both paths");
-        for (path, flag, login) in [
-            (token_path, "--token-path", token_login),
-            (pair_path, "--pair-path", pair_login),
-        ] {
+        for (path, flag, login) in [(token_path, "--token-path", token_login), (pair_path, "--pair-path", pair_login)] {
             found.output(format!("right, {path}: {}", login.status_line()));
             found.check(login.status == 200, || {
                 let said = login.said(self.password);
-                login
-                    .hint(flag)
-                    .unwrap_or_else(|| format!("{path} refused these credentials: {said}"))
+                login.hint(flag).unwrap_or_else(|| format!("{path} refused these credentials: {said}"))
             });
         }
         let wrong = self.login_body(if self.password == "wrong password" {
@@ -75,20 +55,8 @@ impl Walk<'_> {
             "wrong password"
         });
         let expected = [
-            (
-                token_path,
-                "--token-path",
-                400,
-                "non_field_errors",
-                "Unable to log in with provided credentials.",
-            ),
-            (
-                pair_path,
-                "--pair-path",
-                401,
-                "detail",
-                "No active account found with the given credentials",
-            ),
+            (token_path, "--token-path", 400, "non_field_errors", "Unable to log in with provided credentials."),
+            (pair_path, "--pair-path", 401, "detail", "No active account found with the given credentials"),
         ];
         for (path, flag, status, member, words) in expected {
             match self.client.post(path, &wrong) {
@@ -96,14 +64,11 @@ impl Walk<'_> {
                 Ok(answer) => {
                     let said = answer.said(self.password);
                     found.output(format!("wrong, {path}: {}: {said}", answer.status.as_str()));
-                    let has_member = answer
-                        .json
-                        .as_ref()
-                        .is_some_and(|json| json.get(member).is_some());
+                    let has_member = answer.json.as_ref().is_some_and(|json| json.get(member).is_some());
                     found.check(answer.status == status && has_member, || {
-                        answer.hint(flag).unwrap_or_else(|| {
-                            format!("a wrong password at {path} should give {status} with {member}")
-                        })
+                        answer
+                            .hint(flag)
+                            .unwrap_or_else(|| format!("a wrong password at {path} should give {status} with {member}"))
                     });
                     if said != words {
                         found.remark(format!("{path} words its refusal in its own way"));
@@ -123,13 +88,8 @@ impl Walk<'_> {
         found.input(format!("the answer of {path}"));
         found.input("the same login again");
         found.output(format!("token {}", shorten(&token)));
-        let hex = token.len() == 40
-            && token
-                .bytes()
-                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        found.check(hex, || {
-            "the token is not 40 lower-case hex digits".to_owned()
-        });
+        let hex = token.len() == 40 && token.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        found.check(hex, || "the token is not 40 lower-case hex digits".to_owned());
         match self.client.post(path, &self.login_body(self.password)) {
             Err(why) => found.problem(why),
             Ok(again) if again.text("token") == Some(&token) => {
@@ -142,11 +102,7 @@ impl Walk<'_> {
                 } else {
                     "the second login gave no token"
                 };
-                found.problem(
-                    again
-                        .hint("--token-path")
-                        .unwrap_or_else(|| other.to_owned()),
-                );
+                found.problem(again.hint("--token-path").unwrap_or_else(|| other.to_owned()));
             }
         }
         found.remark("one per user; lives until it is deleted");
@@ -169,11 +125,7 @@ impl Walk<'_> {
             };
             found.output(format!("{kind} {}", shorten(token)));
             if let Some(jwt) = self.read_jwt(kind, token, found) {
-                found.remark(format!(
-                    "{kind}: {}, {}",
-                    foreign(&jwt.algorithm, 20),
-                    lifetime(&jwt)
-                ));
+                found.remark(format!("{kind}: {}, {}", foreign(&jwt.algorithm, 20), lifetime(&jwt)));
                 users.push(jwt.user);
             }
         }
@@ -181,10 +133,7 @@ impl Walk<'_> {
             "the two tokens name different users".to_owned()
         });
         if let Some(user) = users.first() {
-            found.remark(format!(
-                "user_id {}; signed, not encrypted",
-                foreign(user, 40)
-            ));
+            found.remark(format!("user_id {}; signed, not encrypted", foreign(user, 40)));
         }
         self.user_id = users.into_iter().next();
         (self.access, self.refresh) = (access, refresh);
@@ -195,10 +144,7 @@ impl Walk<'_> {
             return found.not_reached(NO_CREDENTIAL);
         }
         found.input("the answers to step 1");
-        for (path, login) in [
-            (&self.paths.token_path, &self.token_login),
-            (&self.paths.pair_path, &self.pair_login),
-        ] {
+        for (path, login) in [(&self.paths.token_path, &self.token_login), (&self.paths.pair_path, &self.pair_login)] {
             let Some(login) = login else { continue };
             let content_type = login.content_type();
             found.output(format!(
@@ -208,10 +154,9 @@ impl Walk<'_> {
                 members(login)
             ));
             found.check(login.status == 200, || format!("{path} did not answer 200"));
-            found.check(
-                content_type == "application/json" && login.json.is_some(),
-                || format!("{path} did not answer application/json"),
-            );
+            found.check(content_type == "application/json" && login.json.is_some(), || {
+                format!("{path} did not answer application/json")
+            });
         }
         found.remark("in the body, never in a URL");
     }
@@ -221,20 +166,15 @@ impl Walk<'_> {
             return found.not_reached(NO_CREDENTIAL);
         }
         found.input("token, access, refresh");
-        for (kind, secret) in [
-            ("token", &self.token),
-            ("access", &self.access),
-            ("refresh", &self.refresh),
-        ] {
+        for (kind, secret) in [("token", &self.token), ("access", &self.access), ("refresh", &self.refresh)] {
             match secret {
-                Some(secret) => found.output(format!(
-                    "{kind}: {} characters kept",
-                    secret.chars().count()
-                )),
+                Some(secret) => found.output(format!("{kind}: {} characters kept", secret.chars().count())),
                 None => found.problem(format!("no {kind} to store")),
             }
         }
-        found.remark("here: in memory only. A browser: memory or an HttpOnly cookie. A mobile app: Keychain or Keystore");
+        found.remark(
+            "here: in memory only. A browser: memory or an HttpOnly cookie. A mobile app: Keychain or Keystore",
+        );
     }
 }
 

@@ -14,12 +14,7 @@ impl Walk<'_> {
         if self.token.is_none() && self.access.is_none() {
             return found.not_reached(NO_CREDENTIAL);
         }
-        let Paths {
-            token_keyword,
-            bearer_keyword,
-            protected_path,
-            ..
-        } = self.paths;
+        let Paths { token_keyword, bearer_keyword, protected_path, .. } = self.paths;
         found.input(format!("GET {protected_path}, Authorization:"));
         let mut carried = Vec::new();
         let credentials = [
@@ -34,10 +29,7 @@ impl Walk<'_> {
             let shown = format!("{keyword} {}", shorten(secret));
             found.input(shown.clone());
             carried.push(shown);
-            match self
-                .client
-                .get(protected_path, Some(&format!("{keyword} {secret}")))
-            {
+            match self.client.get(protected_path, Some(&format!("{keyword} {secret}"))) {
                 Ok(answer) => {
                     found.output(format!("{keyword}: answered"));
                     *kept = Some(answer);
@@ -50,11 +42,7 @@ impl Walk<'_> {
     }
 
     pub(super) fn check_validity(&mut self, found: &mut Findings) {
-        let Paths {
-            verify_path,
-            refresh_path,
-            ..
-        } = self.paths;
+        let Paths { verify_path, refresh_path, .. } = self.paths;
         if self.access.is_none() && self.refresh.is_none() {
             return found.not_reached("needs a token of step 4");
         }
@@ -65,42 +53,26 @@ impl Walk<'_> {
                 answer.status == 200 && answer.json == Some(json!({}))
             });
             found.input(format!("POST {verify_path} access, tampered with"));
-            let sent = self
-                .client
-                .post(verify_path, &json!({ "token": jwt::tampered(access) }));
-            self.expect(found, "tampered", "--verify-path", sent, "401", |answer| {
-                answer.status == 401
-            });
+            let sent = self.client.post(verify_path, &json!({ "token": jwt::tampered(access) }));
+            self.expect(found, "tampered", "--verify-path", sent, "401", |answer| answer.status == 401);
         }
         let Some(refresh) = &self.refresh else {
             return found.problem("no refresh token to refresh with");
         };
         found.input(format!("POST {refresh_path} refresh"));
-        let sent = self
-            .client
-            .post(refresh_path, &json!({ "refresh": refresh }));
-        let refreshed = self.expect(
-            found,
-            "refresh",
-            "--refresh-path",
-            sent,
-            "200 with access",
-            |answer| made(Some(answer), "access").is_some(),
-        );
+        let sent = self.client.post(refresh_path, &json!({ "refresh": refresh }));
+        let refreshed = self.expect(found, "refresh", "--refresh-path", sent, "200 with access", |answer| {
+            made(Some(answer), "access").is_some()
+        });
         let Some(refreshed) = refreshed else { return };
         if let Some(access) = made(Some(&refreshed), "access") {
             if let Some(jwt) = self.read_jwt("access", &access, found) {
-                found.check(
-                    self.user_id.as_ref().is_none_or(|user| *user == jwt.user),
-                    || "the new access token names another user".to_owned(),
-                );
+                found.check(self.user_id.as_ref().is_none_or(|user| *user == jwt.user), || {
+                    "the new access token names another user".to_owned()
+                });
             }
-            found.check(self.access.as_ref() != Some(&access), || {
-                "the new access token is the old one".to_owned()
-            });
-            found.remark(
-                "the DRF token is looked up at each use; a JWT's signature and exp are checked",
-            );
+            found.check(self.access.as_ref() != Some(&access), || "the new access token is the old one".to_owned());
+            found.remark("the DRF token is looked up at each use; a JWT's signature and exp are checked");
             self.access = Some(access);
         }
         if let Some(rotated) = made(Some(&refreshed), "refresh") {
@@ -111,20 +83,12 @@ impl Walk<'_> {
     }
 
     pub(super) fn protected_data(&mut self, found: &mut Findings) {
-        let Paths {
-            token_keyword,
-            bearer_keyword,
-            protected_path,
-            ..
-        } = self.paths;
+        let Paths { token_keyword, bearer_keyword, protected_path, .. } = self.paths;
         if self.token_answer.is_none() && self.access_answer.is_none() {
             return found.not_reached("needs an answer to step 7");
         }
         found.input("the answers to step 7");
-        for (keyword, answer) in [
-            (token_keyword, &self.token_answer),
-            (bearer_keyword, &self.access_answer),
-        ] {
+        for (keyword, answer) in [(token_keyword, &self.token_answer), (bearer_keyword, &self.access_answer)] {
             match answer {
                 Some(answer) => self.check_data(found, keyword, answer),
                 None => found.problem(format!("{keyword}: no answer to step 7")),
@@ -133,10 +97,7 @@ impl Walk<'_> {
         if let Some(access) = &self.access {
             let carried = format!("{bearer_keyword} {}", shorten(access));
             found.input(format!("GET {protected_path}, {carried}"));
-            match self
-                .client
-                .get(protected_path, Some(&format!("{bearer_keyword} {access}")))
-            {
+            match self.client.get(protected_path, Some(&format!("{bearer_keyword} {access}"))) {
                 Ok(answer) => {
                     self.check_data(found, &format!("{bearer_keyword}, after refresh"), &answer);
                 }
@@ -148,47 +109,25 @@ impl Walk<'_> {
     }
 
     pub(super) fn refusals(&mut self, found: &mut Findings) {
-        let Paths {
-            token_keyword,
-            bearer_keyword,
-            protected_path,
-            ..
-        } = self.paths;
+        let Paths { token_keyword, bearer_keyword, protected_path, .. } = self.paths;
         if self.token.is_none() && self.access.is_none() {
             return found.not_reached(NO_CREDENTIAL);
         }
         found.input(format!("GET {protected_path} five times"));
-        let with = |keyword: &str, secret: Option<String>| {
-            secret.map(|secret| Some(format!("{keyword} {secret}")))
-        };
+        let with = |keyword: &str, secret: Option<String>| secret.map(|secret| Some(format!("{keyword} {secret}")));
         let bad_token = self.token.as_deref().map(|token| {
             let other = if token.ends_with('0') { '1' } else { '0' };
-            token
-                .chars()
-                .take(token.chars().count() - 1)
-                .chain([other])
-                .collect::<String>()
+            token.chars().take(token.chars().count() - 1).chain([other]).collect::<String>()
         });
         let bad_access = self.access.as_deref().map(jwt::tampered);
-        self.request_token = bad_access
-            .as_ref()
-            .or(bad_token.as_ref())
-            .map(|bad| format!("{} (tampered with)", shorten(bad)));
+        self.request_token =
+            bad_access.as_ref().or(bad_token.as_ref()).map(|bad| format!("{} (tampered with)", shorten(bad)));
         let cases = [
             ("no credentials", Some(None)),
             ("tampered token", with(token_keyword, bad_token)),
             ("tampered JWT", with(bearer_keyword, bad_access)),
-            (
-                "refresh token as access",
-                with(bearer_keyword, self.refresh.clone()),
-            ),
-            (
-                "unknown scheme",
-                with(
-                    "Countersign-Unknown",
-                    self.token.clone().or_else(|| self.access.clone()),
-                ),
-            ),
+            ("refresh token as access", with(bearer_keyword, self.refresh.clone())),
+            ("unknown scheme", with("Countersign-Unknown", self.token.clone().or_else(|| self.access.clone()))),
         ];
         for (name, case) in cases {
             let Some(authorization) = case else {
@@ -219,50 +158,29 @@ impl Walk<'_> {
                 None
             }
             Ok(answer) => {
-                let said = if answer.status == 200 {
-                    members(&answer)
-                } else {
-                    answer.said(self.password)
-                };
+                let said = if answer.status == 200 { members(&answer) } else { answer.said(self.password) };
                 found.output(format!("{name}: {} {said}", answer.status.as_str()));
                 let held = right(&answer);
-                found.check(held, || {
-                    answer
-                        .hint(flag)
-                        .unwrap_or_else(|| format!("{name}: {expected} was expected"))
-                });
+                found.check(held, || answer.hint(flag).unwrap_or_else(|| format!("{name}: {expected} was expected")));
                 held.then_some(answer)
             }
         }
     }
 
     fn check_data(&self, found: &mut Findings, name: &str, answer: &Answer) {
-        found.output(format!(
-            "{name}: {} {}",
-            answer.status.as_str(),
-            answer.said(self.password)
-        ));
+        found.output(format!("{name}: {} {}", answer.status.as_str(), answer.said(self.password)));
         if answer.status != 200 {
-            let hint = answer
-                .hint("--protected-path")
-                .unwrap_or_else(|| "a valid credential is refused".to_owned());
+            let hint = answer.hint("--protected-path").unwrap_or_else(|| "a valid credential is refused".to_owned());
             return found.problem(format!("{name}: {hint}"));
         }
         let Some(json) = &answer.json else {
             return found.problem(format!("{name}: the answer is not JSON"));
         };
-        found.check(
-            answer
-                .text("username")
-                .is_none_or(|shown| shown == self.username),
-            || format!("{name}: another user's data"),
-        );
-        if let (Some(shown), Some(known)) =
-            (json.get("user_id").and_then(jwt::id_text), &self.user_id)
-        {
-            found.check(shown == *known, || {
-                format!("{name}: another user_id than in the JWT")
-            });
+        found.check(answer.text("username").is_none_or(|shown| shown == self.username), || {
+            format!("{name}: another user's data")
+        });
+        if let (Some(shown), Some(known)) = (json.get("user_id").and_then(jwt::id_text), &self.user_id) {
+            found.check(shown == *known, || format!("{name}: another user_id than in the JWT"));
         }
     }
 }
@@ -270,9 +188,7 @@ impl Walk<'_> {
 /// RFC 9110 §15.5.2: 401 with a challenge.
 fn check_refusal(found: &mut Findings, name: &str, answer: &Answer) {
     let challenge = answer.challenge();
-    let shown = challenge.as_deref().map_or_else(String::new, |challenge| {
-        format!(", {}", foreign(challenge, 60))
-    });
+    let shown = challenge.as_deref().map_or_else(String::new, |challenge| format!(", {}", foreign(challenge, 60)));
     found.output(format!("{name}: {}{shown}", answer.status.as_str()));
     match answer.status.as_u16() {
         401 => found.check(challenge.is_some(), || format!("{name}: 401 without WWW-Authenticate")),

@@ -1,0 +1,129 @@
+//! From a recorded exchange's Django settings to our configuration, and from our rows back to its columns.
+
+use countersign_formats::jwt::{Algorithm, HmacSecret, SigningKey};
+use rusqlite::types::Value as Sql;
+use serde_json::Value;
+use toml::Table;
+
+use super::template::Captures;
+use crate::harness::Database;
+
+/// The configuration that says what the recorded settings say.
+pub(crate) fn to_toml(given: &Value, database_url: &str) -> String {
+    let mut config = Table::new();
+    let mut set = |key: &str, value: toml::Value| drop(config.insert(key.to_owned(), value));
+    set("secret_key", given["secret_key"].as_str().expect("a secret").into());
+    set("database_url", database_url.into());
+    set("bind", "127.0.0.1:0".into());
+    let mut apps = vec!["rest_framework.authtoken".to_owned()];
+    let mut framework = Table::new();
+    // A project without REST_FRAMEWORK has Session and Basic, and lets everyone in.
+    framework.insert("default_authentication_classes".to_owned(), vec!["session", "basic"].into());
+    framework.insert("default_permission_classes".to_owned(), vec!["allow_any"].into());
+    let mut auth = Table::new();
+    for (name, value) in given["settings"].as_object().expect("settings") {
+        match name.as_str() {
+            "INSTALLED_APPS_EXTRA" => {
+                apps.extend(value.as_array().expect("apps").iter().map(|app| app.as_str().expect("a name").to_owned()));
+            }
+            "SIMPLE_JWT" => set("simple_jwt", lower(value).into()),
+            "REST_FRAMEWORK" => framework.extend(lower(value)),
+            "PASSWORD_HASHERS" | "AUTHENTICATION_BACKENDS" => {
+                drop(auth.insert(name.to_lowercase(), to_toml_value(value)))
+            }
+            _ => set(&name.to_lowercase(), to_toml_value(value)),
+        }
+    }
+    set("installed_apps", apps.into());
+    set("rest_framework", framework.into());
+    set("auth", auth.into());
+    let view = &given["view"];
+    let mut protected = Table::new();
+    protected.insert("path".to_owned(), "/protected/".into());
+    protected.insert("methods".to_owned(), vec!["GET", "POST", "PUT", "PATCH", "DELETE"].into());
+    if view["authentication_classes"].is_array() {
+        protected.insert("authentication".to_owned(), to_toml_value(&view["authentication_classes"]));
+    }
+    if let Some(classes) = view["permission_classes"].as_array() {
+        let permissions: Vec<toml::Value> = classes.iter().map(|class| permission(class, view)).collect();
+        protected.insert("permission".to_owned(), permissions.into());
+    }
+    set("protected", toml::Value::Array(vec![protected.into()]));
+    toml::to_string(&config).expect("TOML")
+}
+
+fn permission(class: &Value, view: &Value) -> toml::Value {
+    let name = class.as_str().expect("a class");
+    if !name.contains("DjangoModelPermissions") {
+        return name.into();
+    }
+    let mut table = Table::new();
+    table.insert("kind".to_owned(), name.into());
+    table.insert("model".to_owned(), view["queryset_model"].as_str().expect("a model").into());
+    table.into()
+}
+
+/// Names in lower case; `None` is left out, or `false` for the claims that can be switched off.
+fn lower(settings: &Value) -> Table {
+    let entries =
+        settings.as_object().expect("settings").iter().filter_map(|(name, value)| match (name.as_str(), value) {
+            ("JTI_CLAIM" | "TOKEN_TYPE_CLAIM", Value::Null) => Some((name.to_lowercase(), false.into())),
+            (_, Value::Null) => None,
+            _ => Some((name.to_lowercase(), to_toml_value(value))),
+        });
+    entries.collect()
+}
+
+fn to_toml_value(value: &Value) -> toml::Value {
+    if let Some(seconds) = value["seconds"].as_f64() {
+        return seconds.into();
+    }
+    toml::Value::try_from(value).expect("TOML")
+}
+
+/// The key that signs under the recorded settings.
+pub(crate) fn signing_key(given: &Value) -> SigningKey {
+    let jwt = &given["settings"]["SIMPLE_JWT"];
+    let algorithm: Algorithm = jwt["ALGORITHM"].as_str().unwrap_or("HS256").parse().expect("an algorithm");
+    let secret = jwt["SIGNING_KEY"].as_str().or(given["secret_key"].as_str()).expect("a secret");
+    SigningKey::hmac(algorithm.hmac().expect("HMAC"), &HmacSecret::new(secret).expect("a secret"))
+}
+
+/// Compares tables with the recorded rows: as many, in order of their first column, each recorded column equal.
+pub(crate) fn compare_rows(after: &Value, database: &Database, captures: &mut Captures) -> Result<(), String> {
+    let connection = database.connect();
+    for (table, rows) in after.as_object().into_iter().flatten() {
+        let rows = rows.as_array().expect("rows");
+        let count: i64 =
+            connection.query_row(&format!("SELECT count(*) FROM \"{table}\""), [], |row| row.get(0)).expect("counted");
+        if count != i64::try_from(rows.len()).expect("few rows") {
+            return Err(format!("{table}: {count} rows instead of {}", rows.len()));
+        }
+        for (index, row) in rows.iter().enumerate() {
+            for (column, expected) in row.as_object().expect("a row") {
+                let order = if rows.len() > 1 { "ORDER BY id" } else { "" };
+                let statement = format!("SELECT \"{column}\" FROM \"{table}\" {order} LIMIT 1 OFFSET {index}");
+                let found: Sql = connection.query_row(&statement, [], |row| row.get(0)).expect("a row");
+                compare_value(expected, &found, captures).map_err(|problem| format!("{table}.{column}: {problem}"))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn compare_value(expected: &Value, found: &Sql, captures: &mut Captures) -> Result<(), String> {
+    let same = match (expected, found) {
+        (Value::Null, Sql::Null) => true,
+        (Value::Bool(expected), Sql::Integer(found)) => i64::from(*expected) == *found,
+        (Value::Number(expected), Sql::Integer(found)) => expected.as_i64() == Some(*found),
+        (Value::String(expected), Sql::Text(found)) => {
+            let found = match countersign_formats::django_time::from_sqlite_text(found) {
+                Ok(instant) if expected.ends_with('Z') => countersign_formats::django_time::to_drf_text(instant),
+                _ => found.clone(),
+            };
+            return captures.compare(expected, &found, None);
+        }
+        _ => false,
+    };
+    if same { Ok(()) } else { Err(format!("{found:?} instead of {expected}")) }
+}

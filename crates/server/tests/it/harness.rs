@@ -1,0 +1,258 @@
+//! A server on a free port over a database of its own, and a client that sends bytes as they are.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use countersign::clock::SystemEntropy;
+use countersign::testing::FixedClock;
+use countersign_server::{App, Config};
+use countersign_store::{DatabaseUrl, InstalledApps, Store, StoreOptions};
+use jiff::Timestamp;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+
+/// The `SECRET_KEY` of the recorded exchanges.
+pub(crate) const SECRET_KEY: &str = "compat-reference-secret-key-0123456789-abcdefghijklmnopqrstuv";
+
+/// The instant of a recorded Unix time.
+pub(crate) fn instant(seconds: f64) -> Timestamp {
+    #[expect(clippy::cast_possible_truncation, reason = "recorded times are small")]
+    Timestamp::from_microsecond((seconds * 1e6).round() as i64).expect("an instant")
+}
+
+/// A database with all of Django's tables and no rows, made once and copied.
+fn template() -> &'static Path {
+    static TEMPLATE: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
+    let (_, file) = TEMPLATE.get_or_init(|| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("template.sqlite3");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let options = StoreOptions { create: true, ..StoreOptions::default() };
+            let store = Store::open(&DatabaseUrl::sqlite_file(&file), options).await.expect("opened");
+            let apps = InstalledApps { authtoken: true, token_blacklist: true, sessions: true, knox: true };
+            store.migrate(&apps, instant(1_700_000_000.0)).await.expect("migrated");
+            store.close().await;
+        });
+        (folder, file)
+    });
+    file
+}
+
+/// A database of one test.
+pub(crate) struct Database {
+    _folder: TempDir,
+    pub(crate) file: PathBuf,
+}
+
+impl Database {
+    /// A fresh database with `rows` by table; columns that a row leaves out take the model's default.
+    pub(crate) fn with(rows: &Value) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("db.sqlite3");
+        std::fs::copy(template(), &file).expect("copied");
+        let database = Self { _folder: folder, file };
+        let connection = database.connect();
+        connection.execute_batch("PRAGMA foreign_keys = OFF").expect("set");
+        for (table, rows) in rows.as_object().expect("tables") {
+            for row in rows.as_array().expect("rows") {
+                insert(&connection, table, row);
+            }
+        }
+        database
+    }
+
+    /// A plain connection, as another process would have it.
+    pub(crate) fn connect(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(&self.file).expect("opened")
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("sqlite:///{}", self.file.display())
+    }
+}
+
+fn insert(connection: &rusqlite::Connection, table: &str, row: &Value) {
+    let mut row = row.as_object().expect("a row").clone();
+    if let Some(permission) = row.remove("permission") {
+        let (app, codename) = permission.as_str().and_then(|text| text.split_once('.')).expect("app.codename");
+        let id: i64 = connection
+            .query_row(
+                "SELECT p.id FROM auth_permission p JOIN django_content_type c ON c.id = p.content_type_id
+                 WHERE c.app_label = ?1 AND p.codename = ?2",
+                [app, codename],
+                |row| row.get(0),
+            )
+            .expect("a permission");
+        row.insert("permission_id".to_owned(), id.into());
+    }
+    let defaults: &[(&str, Value)] = match table {
+        "auth_user" => &[
+            ("last_login", Value::Null),
+            ("is_superuser", Value::Bool(false)),
+            ("is_staff", Value::Bool(false)),
+            ("is_active", Value::Bool(true)),
+            ("first_name", Value::String(String::new())),
+            ("last_name", Value::String(String::new())),
+            ("email", Value::String(String::new())),
+            ("date_joined", Value::String("2025-01-01T00:00:00Z".to_owned())),
+        ],
+        _ => &[],
+    };
+    for (column, value) in defaults {
+        row.entry(*column).or_insert_with(|| value.clone());
+    }
+    let columns: Vec<String> = row.keys().map(|column| format!("\"{column}\"")).collect();
+    let marks: Vec<String> = (1..=row.len()).map(|index| format!("?{index}")).collect();
+    let statement = format!("INSERT INTO \"{table}\" ({}) VALUES ({})", columns.join(", "), marks.join(", "));
+    let values: Vec<rusqlite::types::Value> = row.values().map(to_sql).collect();
+    connection.execute(&statement, rusqlite::params_from_iter(values)).expect("inserted");
+}
+
+fn to_sql(value: &Value) -> rusqlite::types::Value {
+    match value {
+        Value::Null => rusqlite::types::Value::Null,
+        Value::Bool(value) => i64::from(*value).into(),
+        Value::Number(number) => number.as_i64().expect("an integer").into(),
+        Value::String(text) => match countersign_formats::django_time::from_sqlite_text(text) {
+            Ok(instant) if text.contains('T') && text.ends_with('Z') => {
+                countersign_formats::django_time::to_sqlite_text(instant).into()
+            }
+            _ => text.clone().into(),
+        },
+        other => panic!("no column value: {other}"),
+    }
+}
+
+/// A running server.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    clock: Arc<FixedClock>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Server {
+    /// Starts a server of this configuration, with its clock at `now`.
+    pub(crate) fn start(config: Config, now: Timestamp) -> Self {
+        let clock = Arc::new(FixedClock::new(now));
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (ready, is_ready) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn({
+            let clock = Arc::clone(&clock);
+            move || {
+                let runtime = tokio::runtime::Builder::new_multi_thread()
+                    .worker_threads(1)
+                    .enable_all()
+                    .build()
+                    .expect("a runtime");
+                runtime.block_on(async {
+                    let app = App::build_with(config, clock, Arc::new(SystemEntropy)).await.expect("built");
+                    let listener = app.bind().await.expect("bound");
+                    ready.send(listener.local_addr().expect("an address")).expect("the test waits");
+                    app.serve(listener, async {
+                        let _ = stopped.await;
+                    })
+                    .await;
+                });
+            }
+        });
+        let address = is_ready.recv_timeout(Duration::from_secs(30)).expect("the server starts");
+        Self { address, clock, stop: Some(stop), thread: Some(thread) }
+    }
+
+    pub(crate) fn set_clock(&self, now: Timestamp) {
+        self.clock.set(now);
+    }
+
+    /// Sends a request; header values are Latin-1. `Host`, `Content-Length` and `Connection: close` are added.
+    pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&[u8]>) -> Answer {
+        let mut request = Vec::new();
+        request.extend_from_slice(
+            format!("{method} {path} HTTP/1.1\r\nHost: testserver\r\nConnection: close\r\n").as_bytes(),
+        );
+        let chunked = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("transfer-encoding"));
+        for (name, value) in headers {
+            request.extend_from_slice(name.as_bytes());
+            request.extend_from_slice(b": ");
+            request.extend(value.chars().map(|c| u8::try_from(u32::from(c)).expect("Latin-1")));
+            request.extend_from_slice(b"\r\n");
+        }
+        match body {
+            Some(body) if chunked => {
+                request.extend_from_slice(format!("\r\n{:x}\r\n", body.len()).as_bytes());
+                request.extend_from_slice(body);
+                request.extend_from_slice(b"\r\n0\r\n\r\n");
+            }
+            Some(body) => {
+                request.extend_from_slice(format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes());
+                request.extend_from_slice(body);
+            }
+            None => request.extend_from_slice(b"\r\n"),
+        }
+        self.send_raw(&request)
+    }
+
+    /// Sends bytes and reads the answer until the server closes the connection.
+    pub(crate) fn send_raw(&self, request: &[u8]) -> Answer {
+        self.try_send_raw(request).expect("an answer")
+    }
+
+    /// As [`send_raw`](Self::send_raw); `None` when the connection ended without an answer.
+    pub(crate) fn try_send_raw(&self, request: &[u8]) -> Option<Answer> {
+        let mut stream = TcpStream::connect(self.address).expect("connected");
+        stream.set_read_timeout(Some(Duration::from_secs(60))).expect("set");
+        // The server may answer and close before it has read all of a body that it does not want.
+        let _ = stream.write_all(request);
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        (!answer.is_empty()).then(|| Answer::parse(&answer))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let joined = thread.join();
+            if !std::thread::panicking() {
+                joined.expect("the server ends well");
+            }
+        }
+    }
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    headers: Vec<(String, String)>,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    fn parse(bytes: &[u8]) -> Self {
+        let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("a head");
+        let head: String = bytes[..end].iter().map(|byte| char::from(*byte)).collect();
+        let mut lines = head.split("\r\n");
+        let status =
+            lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|code| code.parse().ok()).expect("a status");
+        let headers = lines
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
+            .collect();
+        Self { status, headers, body: String::from_utf8(bytes[end + 4..].to_vec()).expect("UTF-8") }
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+}

@@ -1,0 +1,5 @@
+//! Black-box tests: a real server on a real socket, with a clock that the test sets.
+
+mod exchanges;
+mod harness;
+mod policies;

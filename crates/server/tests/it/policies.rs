@@ -1,0 +1,146 @@
+//! What a resource's declaration promises, where no exchange was recorded.
+
+use countersign_server::Config;
+use serde_json::json;
+
+use crate::harness::{Database, SECRET_KEY, Server, instant};
+
+const KEY: &str = "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b";
+
+fn server(extra: &str) -> (Database, Server) {
+    let database = Database::with(&json!({
+        "auth_user": [{"id": 1, "username": "alice", "password": "!"}],
+        "authtoken_token": [{"key": KEY, "user_id": 1, "created": "2025-02-03T04:05:06Z"}],
+    }));
+    let text = format!(
+        "secret_key = \"{SECRET_KEY}\"\ndatabase_url = \"{}\"\nbind = \"127.0.0.1:0\"\n{extra}",
+        database.url()
+    );
+    let config = Config::from_text(&text).expect("a configuration");
+    let server = Server::start(config, instant(1_750_000_000.0));
+    (database, server)
+}
+
+#[test]
+fn whoami_names_the_user_and_the_scheme() {
+    let (_database, server) = server("");
+    let answer = server.send("GET", "/api/whoami/", &[("authorization", &format!("Token {KEY}"))], None);
+    assert_eq!((answer.status, answer.body.as_str()), (200, r#"{"user_id":1,"username":"alice","auth":"token"}"#));
+    assert_eq!(answer.header("allow"), Some("GET, HEAD, OPTIONS"));
+    let answer = server.send("GET", "/api/whoami/", &[], None);
+    assert_eq!((answer.status, answer.header("www-authenticate")), (401, Some("Token")));
+}
+
+#[test]
+fn head_has_the_status_and_headers_of_get_and_no_body() {
+    let (_database, server) = server("");
+    let answer = server.send("HEAD", "/api/whoami/", &[("authorization", &format!("Token {KEY}"))], None);
+    assert_eq!((answer.status, answer.body.as_str()), (200, ""));
+    assert_eq!(answer.header("content-length"), Some("47"));
+}
+
+#[test]
+fn a_declared_resource_has_its_own_policy_and_answer() {
+    let (_database, server) = server(
+        r#"
+        [[protected]]
+        path = "/reports/"
+        authentication = ["jwt", { kind = "token", keyword = "Bearer", table = "authtoken_token" }]
+        permission = "is_authenticated"
+        methods = ["GET", "POST"]
+        response = { content_type = "application/json", body = '{"ok":true}' }
+        [[protected]]
+        path = "/keys/"
+        authentication = [{ kind = "token", keyword = "Key" }]
+        "#,
+    );
+    let answer = server.send("GET", "/keys/", &[("authorization", &format!("key {KEY}"))], None);
+    assert_eq!((answer.status, answer.json()["auth"].as_str()), (200, Some("token")));
+    let answer = server.send("GET", "/keys/", &[("authorization", &format!("Token {KEY}"))], None);
+    assert_eq!((answer.status, answer.header("www-authenticate")), (401, Some("Key")));
+    // Two schemes with one keyword: the JWT scheme refuses what is no JWT and the chain ends, as in DRF.
+    let answer = server.send("GET", "/reports/", &[("authorization", &format!("Bearer {KEY}"))], None);
+    assert_eq!((answer.status, answer.header("www-authenticate")), (401, Some("Bearer realm=\"api\"")));
+    let answer = server.send("POST", "/reports/", &[], None);
+    assert_eq!((answer.status, answer.header("allow")), (401, Some("GET, POST, HEAD, OPTIONS")));
+}
+
+#[test]
+fn a_fixed_answer_goes_out_as_declared() {
+    let (_database, server) = server(
+        "[[protected]]\npath = \"/hello/\"\npermission = \"allow_any\"\nresponse = { content_type = \"text/plain\", body = \"hi\" }\n",
+    );
+    let answer = server.send("GET", "/hello/", &[], None);
+    assert_eq!((answer.status, answer.body.as_str(), answer.header("content-type")), (200, "hi", Some("text/plain")));
+}
+
+#[test]
+fn g1_repeated_authorization_headers_let_nobody_in() {
+    let (_database, server) = server("");
+    let token = format!("Token {KEY}");
+    let answer = server.send("GET", "/api/whoami/", &[("authorization", &token), ("authorization", &token)], None);
+    assert_eq!(answer.status, 401);
+}
+
+#[test]
+fn o3_a_key_in_another_case_is_another_key() {
+    let (_database, server) = server("");
+    let answer =
+        server.send("GET", "/api/whoami/", &[("authorization", &format!("Token {}", KEY.to_uppercase()))], None);
+    assert_eq!((answer.status, answer.body.as_str()), (401, r#"{"detail":"Invalid token."}"#));
+}
+
+#[test]
+fn o4_odd_headers_are_refused_and_never_break_the_server() {
+    let (_database, server) = server("");
+    for value in [
+        "Token \u{ff}\u{fe}",
+        "Token",
+        "Token  ",
+        "Basic \u{80}",
+        "Bearer a b",
+        "Bearer ...",
+        "\u{a0}Token x",
+        "Basic ====",
+    ] {
+        let answer = server.send("GET", "/api/whoami/", &[("authorization", value)], None);
+        assert_eq!(answer.status, 401, "{value:?}: {}", answer.body);
+    }
+    // A megabyte: refused before it has all come, so that the answer may be lost with the connection.
+    let long =
+        format!("GET /api/whoami/ HTTP/1.1\r\nHost: x\r\nAuthorization: Token {}\r\n\r\n", "a".repeat(1_000_000));
+    if let Some(answer) = server.try_send_raw(long.as_bytes()) {
+        assert_eq!(answer.status, 431);
+    }
+    let spaces = format!("Token {}x", " ".repeat(30_000));
+    assert_eq!(server.send("GET", "/api/whoami/", &[("authorization", &spaces)], None).status, 401);
+}
+
+#[test]
+fn b3_token_answers_are_not_cached() {
+    let (_database, server) = server("");
+    let body = br#"{"username":"nobody","password":"x"}"#;
+    for path in ["/api-token-auth/", "/api/token/", "/api/token/sliding/"] {
+        let answer = server.send("POST", path, &[("content-type", "application/json")], Some(body));
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
+    }
+}
+
+#[test]
+fn a_path_can_be_moved_and_switched_off() {
+    let (_database, server) = server("[paths]\nwhoami = \"/me\"\ntoken_verify = \"\"\n");
+    assert_eq!(server.send("GET", "/me", &[], None).status, 401);
+    assert_eq!(server.send("GET", "/api/whoami/", &[], None).status, 404);
+    assert_eq!(server.send("POST", "/api/token/verify/", &[], None).status, 404);
+    assert_eq!(server.send("GET", "/%6De", &[], None).status, 401, "paths are matched decoded");
+}
+
+#[test]
+fn a_body_over_the_limit_is_djangos_page() {
+    let (_database, server) = server("data_upload_max_memory_size = 1000\n");
+    let body = vec![b' '; 1001];
+    let answer = server.send("POST", "/api/token/", &[("content-type", "application/json")], Some(&body));
+    assert_eq!((answer.status, answer.header("content-type")), (400, Some("text/html; charset=utf-8")));
+    let answer = server.send("POST", "/api/token/", &[("content-type", "application/json")], Some(&body[..1000]));
+    assert_eq!((answer.status, answer.header("content-type")), (400, Some("application/json")));
+}
