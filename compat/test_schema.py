@@ -11,7 +11,8 @@ NAMES = ["both", "authtoken-only", "blacklist-only", "neither"]
 
 @pytest.fixture(params=SUBSETS, ids=NAMES)
 def choice(request):
-    return Choice(installed_apps=request.param)
+    authentication = ("token", "jwt") if AUTHTOKEN in request.param else ("jwt",)
+    return Choice(installed_apps=request.param, authentication=authentication)
 
 
 def migrated_by_countersign(choice, folder):

@@ -90,10 +90,14 @@ def test_drf_token_is_shared(pair):
 def test_tokens_have_the_same_text(pair):
     """Header, member order, spelling and lifetimes are equal; also the answers' bytes around them."""
     for path in ("/api/token/", "/api/token/sliding/"):
-        ours, theirs = login(pair.countersign, path), login(pair.django, path)
+        for _ in range(5):  # a second may end between two instants of one login
+            ours, theirs = login(pair.countersign, path), login(pair.django, path)
+            shapes = [{name: tokens.shape(token) for name, token in body.items()} for body in (ours, theirs)]
+            if shapes[0] == shapes[1]:
+                break
         assert list(ours) == list(theirs)
+        assert shapes[0] == shapes[1]
         for name in ours:
-            assert tokens.shape(ours[name]) == tokens.shape(theirs[name])
             assert revoke_claim(pair.countersign, ours[name]) == revoke_claim(pair.django, theirs[name])
 
 

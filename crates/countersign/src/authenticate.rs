@@ -69,7 +69,7 @@ pub enum Principal {
     User(User),
     /// SimpleJWT's `TokenUser`: what a token's claims say, and nothing else.
     Claims {
-        /// The claim of USER_ID_CLAIM, as it stands.
+        /// The claim of `USER_ID_CLAIM`, as it stands.
         user_id: Value,
         /// The token's claims.
         claims: Box<Claims>,
@@ -263,7 +263,7 @@ impl Authority {
         Err(Failure::NoTokenClass(refusals))
     }
 
-    /// The user a claim of USER_ID_CLAIM names. Values that Django would crash on name nobody.
+    /// The user a claim of `USER_ID_CLAIM` names. Values that Django would crash on name nobody.
     pub(crate) async fn user_of_claim(&self, claim: &Value) -> Result<Option<User>, Failure> {
         Ok(match self.user_id_source() {
             UserIdSource::PrimaryKey => match to_integer(claim) {
@@ -277,7 +277,7 @@ impl Authority {
         })
     }
 
-    /// CHECK_REVOKE_TOKEN: the claim must be the upper-case MD5 of the stored password.
+    /// `CHECK_REVOKE_TOKEN`: the claim must be the upper-case MD5 of the stored password.
     pub(crate) fn check_revocation(&self, claims: &Claims, user: &User) -> Result<(), Failure> {
         use subtle::ConstantTimeEq as _;
 

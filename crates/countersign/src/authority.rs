@@ -29,7 +29,7 @@ struct Inner {
     entropy: Arc<dyn Entropy>,
 }
 
-/// Where USER_ID_FIELD points.
+/// Where `USER_ID_FIELD` points.
 #[derive(Debug, Clone)]
 pub(crate) enum UserIdSource {
     /// The primary key.
@@ -64,7 +64,7 @@ impl AuthorityBuilder {
     /// Checks the settings against the database and puts the parts together.
     ///
     /// # Errors
-    /// [`StoreError`] when USER_ID_FIELD names no usable column, or the database does not answer.
+    /// [`StoreError`] when `USER_ID_FIELD` names no usable column, or the database does not answer.
     pub async fn build(self) -> Result<Authority, StoreError> {
         let Self { store, settings, clock, entropy } = self;
         let user_id = match settings.simple_jwt.user_id_field.as_str() {

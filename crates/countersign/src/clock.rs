@@ -1,5 +1,5 @@
 //! Time and randomness as arguments: the only two places where the program meets the wall clock and the operating system's
-//! random generator. Tests put a [`FixedClock`] and a [`SeededEntropy`](crate::testing::SeededEntropy) in their place.
+//! random generator. Tests put a [`FixedClock`](crate::testing::FixedClock) and a [`SeededEntropy`](crate::testing::SeededEntropy) in their place.
 
 use jiff::Timestamp;
 
@@ -39,6 +39,7 @@ impl Clock for SystemClock {
 pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that asks the operating system")]
     fn fill(&self, buffer: &mut [u8]) -> Result<(), EntropyFailed> {
         getrandom::fill(buffer).map_err(|_| EntropyFailed)
     }

@@ -33,7 +33,7 @@ pub enum Failure {
     /// The JWT header has not two words. SimpleJWT 5.5 `get_raw_token`.
     #[error("Authorization header must contain two space-delimited values")]
     BadJwtHeader,
-    /// No class of AUTH_TOKEN_CLASSES accepts the token. SimpleJWT 5.5 `get_validated_token`.
+    /// No class of `AUTH_TOKEN_CLASSES` accepts the token. SimpleJWT 5.5 `get_validated_token`.
     #[error("Given token not valid for any token type")]
     NoTokenClass(Vec<(TokenType, Refusal)>),
     /// The token names no user. SimpleJWT 5.5 `get_user`.
@@ -45,7 +45,7 @@ pub enum Failure {
     /// The token's user is not active. SimpleJWT 5.5 `get_user`.
     #[error("User is inactive")]
     JwtUserInactive,
-    /// CHECK_REVOKE_TOKEN: the password is not the one the token was made under. SimpleJWT 5.5 `get_user`.
+    /// `CHECK_REVOKE_TOKEN`: the password is not the one the token was made under. SimpleJWT 5.5 `get_user`.
     #[error("The user's password has been changed.")]
     PasswordChanged,
     /// The session's CSRF check failed. DRF 3.18 `SessionAuthentication.enforce_csrf`.
@@ -163,17 +163,12 @@ impl Failure {
         })
     }
 
-    /// The JSON body. `non_field_errors_key` is DRF's NON_FIELD_ERRORS_KEY.
+    /// The JSON body. `non_field_errors_key` is DRF's `NON_FIELD_ERRORS_KEY`.
     #[must_use]
     pub fn body(&self, non_field_errors_key: &str) -> Value {
         let mut body = Object::new();
         match self {
-            Self::Fields(errors) => {
-                for (field, messages) in errors.iter() {
-                    let messages = messages.iter().map(|message| Value::from(message.to_string())).collect();
-                    body.set(field, Value::Array(messages));
-                }
-            }
+            Self::Fields(errors) => return errors.to_value(),
             Self::UnableToLogIn | Self::VerifiedBlacklisted | Self::NonField(_) => {
                 body.set(non_field_errors_key, Value::Array(vec![Value::from(self.to_string())]));
             }

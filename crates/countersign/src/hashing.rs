@@ -27,14 +27,13 @@ impl HashingPool {
     /// # Errors
     /// [`Failure::Overloaded`] when the queue is full, [`Failure::Hashing`] when the work panicked.
     pub(crate) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
-        let permit = match Arc::clone(&self.threads).try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(_) => {
-                let place = Place::take(&self.waiting, self.queue).ok_or(Failure::Overloaded)?;
-                let permit = Arc::clone(&self.threads).acquire_owned().await.map_err(|_| Failure::Hashing)?;
-                drop(place);
-                permit
-            }
+        let permit = if let Ok(permit) = Arc::clone(&self.threads).try_acquire_owned() {
+            permit
+        } else {
+            let place = Place::take(&self.waiting, self.queue).ok_or(Failure::Overloaded)?;
+            let permit = Arc::clone(&self.threads).acquire_owned().await.map_err(|_| Failure::Hashing)?;
+            drop(place);
+            permit
         };
         let task = tokio::task::spawn_blocking(move || {
             let _permit = permit; // given back when the work is done, also when the client has gone away

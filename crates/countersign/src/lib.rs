@@ -5,6 +5,38 @@
 //! [`authenticate`](Authority::authenticate) (who is this?), [`permit`](Authority::permit) (may they?) and the logins
 //! ([`obtain_auth_token`](Authority::obtain_auth_token), [`obtain_pair`](Authority::obtain_pair), …). Every refusal is a
 //! [`Failure`], which knows its status and its body to the byte.
+//!
+//! ```
+//! use countersign::{Authority, Failure, Scheme, Settings};
+//! use countersign_formats::jwt::{HmacAlgorithm, HmacSecret, SigningKey};
+//! use countersign_formats::password::Password;
+//! use countersign_store::{DatabaseUrl, InstalledApps, Store, StoreOptions};
+//! use http::{HeaderMap, header::AUTHORIZATION};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // Django's database and SECRET_KEY; here an empty one in memory.
+//! let store = Store::open(&"sqlite::memory:".parse::<DatabaseUrl>()?, StoreOptions::default()).await?;
+//! store.migrate(&InstalledApps::default(), "2025-06-15T15:06:40Z".parse()?).await?;
+//! let secret = HmacSecret::new("django-insecure-but-long-enough-for-an-example")?;
+//! let settings = Settings::new(SigningKey::hmac(HmacAlgorithm::Hs256, &secret));
+//! let authority = Authority::builder(store, settings).build().await?;
+//!
+//! // Unknown, inactive and wrong read alike.
+//! let refused = authority.obtain_pair("alice", Password::new("correct horse")).await.unwrap_err();
+//! assert_eq!(refused.to_string(), "No active account found with the given credentials");
+//! assert_eq!(refused.status(), 401);
+//!
+//! // Without credentials a request comes from nobody; with bad ones it is refused.
+//! let mut headers = HeaderMap::new();
+//! let nobody = authority.authenticate(&[Scheme::Jwt], &headers).await.result?;
+//! assert!(!nobody.is_authenticated());
+//! headers.insert(AUTHORIZATION, "Bearer nonsense".parse()?);
+//! let refused = authority.authenticate(&[Scheme::Jwt], &headers).await.result.unwrap_err();
+//! assert!(matches!(refused, Failure::NoTokenClass(_)));
+//! # Ok(())
+//! # }
+//! ```
 
 mod authenticate;
 mod authority;

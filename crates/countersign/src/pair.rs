@@ -25,7 +25,7 @@ pub struct Pair {
 pub struct Refreshed {
     /// The new access token.
     pub access: String,
-    /// The new refresh token, under ROTATE_REFRESH_TOKENS.
+    /// The new refresh token, under `ROTATE_REFRESH_TOKENS`.
     pub refresh: Option<String>,
 }
 
@@ -75,7 +75,7 @@ impl Authority {
     ///
     /// Differs: rotation with blacklisting is one transaction in which the insert of the blacklist row decides, so of parallel
     /// uses of one token one wins (SimpleJWT lets all win); a deleted user is refused rather than crashed on; under
-    /// CHECK_REVOKE_TOKEN the password claim is checked here too, as SimpleJWT's next release does.
+    /// `CHECK_REVOKE_TOKEN` the password claim is checked here too, as SimpleJWT's next release does.
     ///
     /// # Errors
     /// [`Failure::Token`], [`Failure::NoActiveAccountForToken`], [`Failure::NoUserForToken`], [`Failure::PasswordChanged`],
@@ -140,7 +140,7 @@ impl Authority {
     }
 
     /// Whether a token of any type is valid. SimpleJWT 5.5 `TokenVerifySerializer`: any user, even a deleted one; the blacklist
-    /// is consulted only under BLACKLIST_AFTER_ROTATION.
+    /// is consulted only under `BLACKLIST_AFTER_ROTATION`.
     ///
     /// # Errors
     /// [`Failure::Token`], [`Failure::VerifiedBlacklisted`], [`Failure::Store`].
@@ -232,7 +232,7 @@ impl Authority {
         claims.sign_with(&settings.signing_key, &settings.rules)
     }
 
-    /// The rows a login leaves: `last_login` under UPDATE_LAST_LOGIN, and the outstanding token with the blacklist app.
+    /// The rows a login leaves: `last_login` under `UPDATE_LAST_LOGIN`, and the outstanding token with the blacklist app.
     async fn record_login(&self, user: &User, claims: &Claims, token: &str, now: Timestamp) -> Result<(), Failure> {
         let last_login = self.settings().simple_jwt.update_last_login.then_some(now);
         let outstanding = if self.settings().apps.token_blacklist {
@@ -246,7 +246,7 @@ impl Authority {
         Ok(())
     }
 
-    /// The row of the outstanding table for a token; `None` for a token without an id (JTI_CLAIM switched off).
+    /// The row of the outstanding table for a token; `None` for a token without an id (`JTI_CLAIM` switched off).
     fn outstanding(
         &self,
         claims: &Claims,

@@ -1,4 +1,4 @@
-//! SIMPLE_JWT, the relevant part of REST_FRAMEWORK and Django's authentication settings, as typed values with their defaults.
+//! `SIMPLE_JWT`, the relevant part of `REST_FRAMEWORK` and Django's authentication settings, as typed values with their defaults.
 //! Names are Django's and SimpleJWT's in lower case.
 
 use countersign_formats::jwt::{Rules, SigningKey, TokenType, VerifyingKey};
@@ -11,11 +11,11 @@ use jiff::SignedDuration;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Settings {
-    /// SIMPLE_JWT.
+    /// `SIMPLE_JWT`.
     pub simple_jwt: SimpleJwt,
-    /// PASSWORD_HASHERS; the first is preferred.
+    /// `PASSWORD_HASHERS`; the first is preferred.
     pub hashers: Hashers,
-    /// AUTHENTICATION_BACKENDS.
+    /// `AUTHENTICATION_BACKENDS`.
     pub backend: AuthenticationBackend,
     /// Which of the optional Django apps the database has.
     pub apps: InstalledApps,
@@ -40,7 +40,7 @@ impl Settings {
     }
 }
 
-/// AUTHENTICATION_BACKENDS: which users a correct password lets in.
+/// `AUTHENTICATION_BACKENDS`: which users a correct password lets in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum AuthenticationBackend {
     /// `ModelBackend`: active users only.
@@ -50,47 +50,47 @@ pub enum AuthenticationBackend {
     AllowAllUsers,
 }
 
-/// SIMPLE_JWT: SimpleJWT 5.5 `settings.py`, one field a key.
+/// `SIMPLE_JWT`: SimpleJWT 5.5 `settings.py`, one field a key.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct SimpleJwt {
-    /// ACCESS_TOKEN_LIFETIME.
+    /// `ACCESS_TOKEN_LIFETIME`.
     pub access_token_lifetime: SignedDuration,
-    /// REFRESH_TOKEN_LIFETIME.
+    /// `REFRESH_TOKEN_LIFETIME`.
     pub refresh_token_lifetime: SignedDuration,
-    /// SLIDING_TOKEN_LIFETIME.
+    /// `SLIDING_TOKEN_LIFETIME`.
     pub sliding_token_lifetime: SignedDuration,
-    /// SLIDING_TOKEN_REFRESH_LIFETIME.
+    /// `SLIDING_TOKEN_REFRESH_LIFETIME`.
     pub sliding_token_refresh_lifetime: SignedDuration,
-    /// SLIDING_TOKEN_REFRESH_EXP_CLAIM.
+    /// `SLIDING_TOKEN_REFRESH_EXP_CLAIM`.
     pub sliding_token_refresh_exp_claim: String,
-    /// ROTATE_REFRESH_TOKENS.
+    /// `ROTATE_REFRESH_TOKENS`.
     pub rotate_refresh_tokens: bool,
-    /// BLACKLIST_AFTER_ROTATION; also switches the blacklist check in verify.
+    /// `BLACKLIST_AFTER_ROTATION`; also switches the blacklist check in verify.
     pub blacklist_after_rotation: bool,
-    /// UPDATE_LAST_LOGIN, at obtain only.
+    /// `UPDATE_LAST_LOGIN`, at obtain only.
     pub update_last_login: bool,
-    /// ALGORITHM and SIGNING_KEY: the key owns its algorithm.
+    /// ALGORITHM and `SIGNING_KEY`: the key owns its algorithm.
     pub signing_key: SigningKey,
     /// What tokens are verified with.
     pub verifying_keys: Vec<VerifyingKey>,
-    /// AUDIENCE, ISSUER, LEEWAY, TOKEN_TYPE_CLAIM, JTI_CLAIM.
+    /// AUDIENCE, ISSUER, LEEWAY, `TOKEN_TYPE_CLAIM`, `JTI_CLAIM`.
     pub rules: Rules,
-    /// AUTH_HEADER_TYPES; the first is the challenge word.
+    /// `AUTH_HEADER_TYPES`; the first is the challenge word.
     pub auth_header_types: Vec<String>,
-    /// AUTH_HEADER_NAME, as the HTTP field name (`HTTP_X_ACCESS_TOKEN` is `x-access-token`).
+    /// `AUTH_HEADER_NAME`, as the HTTP field name (`HTTP_X_ACCESS_TOKEN` is `x-access-token`).
     pub auth_header_name: HeaderName,
-    /// USER_ID_FIELD.
+    /// `USER_ID_FIELD`.
     pub user_id_field: String,
-    /// USER_ID_CLAIM.
+    /// `USER_ID_CLAIM`.
     pub user_id_claim: String,
-    /// AUTH_TOKEN_CLASSES.
+    /// `AUTH_TOKEN_CLASSES`.
     pub auth_token_classes: Vec<TokenType>,
-    /// CHECK_REVOKE_TOKEN.
+    /// `CHECK_REVOKE_TOKEN`.
     pub check_revoke_token: bool,
-    /// REVOKE_TOKEN_CLAIM.
+    /// `REVOKE_TOKEN_CLAIM`.
     pub revoke_token_claim: String,
-    /// CHECK_USER_IS_ACTIVE.
+    /// `CHECK_USER_IS_ACTIVE`.
     pub check_user_is_active: bool,
 }
 

@@ -29,7 +29,7 @@ impl Clock for FixedClock {
     }
 }
 
-/// A repeatable stream of bytes (SplitMix64). Never for anything but tests.
+/// A repeatable stream of bytes (`SplitMix64`). Never for anything but tests.
 #[derive(Debug)]
 pub struct SeededEntropy(AtomicU64);
 

@@ -24,7 +24,7 @@ use crate::routes::{Routes, router};
 use crate::view::View;
 
 /// Bytes of a request's head; Django's usual server, gunicorn, takes 8 KiB a line.
-const MAX_HEAD_BYTES: usize = 64 * 1024;
+const MAX_HEAD_BYTES: u16 = u16::MAX;
 const MAX_HEADERS: usize = 100;
 
 /// A server that is ready to accept connections.
@@ -87,13 +87,13 @@ impl App {
             .http1()
             .timer(TokioTimer::new())
             .header_read_timeout(self.header_timeout)
-            .max_buf_size(MAX_HEAD_BYTES)
+            .max_buf_size(MAX_HEAD_BYTES.into())
             .max_headers(MAX_HEADERS)
             .pipeline_flush(true);
         builder
             .http2()
             .timer(TokioTimer::new())
-            .max_header_list_size(MAX_HEAD_BYTES as u32)
+            .max_header_list_size(MAX_HEAD_BYTES.into())
             .max_concurrent_streams(100);
         let mut stop = std::pin::pin!(stop);
         loop {

@@ -95,7 +95,7 @@ impl Endpoint {
             Self::TokenVerify => authority.verify(&next()).await?,
             Self::TokenBlacklist => authority.blacklist(&next()).await?,
             Self::TokenObtainSliding => {
-                body.set("token", authority.obtain_sliding(&next(), Password::new(next().as_str())).await?)
+                body.set("token", authority.obtain_sliding(&next(), Password::new(next().as_str())).await?);
             }
             Self::TokenRefreshSliding => body.set("token", authority.refresh_sliding(&next()).await?),
             Self::Whoami => {

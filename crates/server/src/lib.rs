@@ -1,6 +1,6 @@
 //! The `countersign` program: routes, configuration and command line around the `countersign` library.
 //!
-//! A request crosses [`routes`] (the path), `view` (DRF's request cycle) and `endpoints` (the work); every decision and every
+//! A request crosses `routes` (the path), `view` (DRF's request cycle) and `endpoints` (the work); every decision and every
 //! client-visible refusal is made in the library.
 
 mod app;

@@ -19,7 +19,7 @@ use crate::view::{View, ViewSettings};
 pub(crate) struct Routes {
     pub(crate) authority: Authority,
     pub(crate) settings: ViewSettings,
-    /// APPEND_SLASH.
+    /// `APPEND_SLASH`.
     pub(crate) append_slash: bool,
     pub(crate) views: HashMap<String, View>,
 }
@@ -41,7 +41,7 @@ async fn dispatch(State(routes): State<Arc<Routes>>, request: Request<Body>) -> 
     html_page(StatusCode::NOT_FOUND, pages::NOT_FOUND)
 }
 
-/// `301` to the path with a slash, query kept, for every method. Django 5.2 `CommonMiddleware`, APPEND_SLASH.
+/// `301` to the path with a slash, query kept, for every method. Django 5.2 `CommonMiddleware`, `APPEND_SLASH`.
 fn redirect_to_slash(request: &Request<Body>) -> Response<Body> {
     let mut location = format!("{}/", request.uri().path());
     if let Some(query) = request.uri().query().filter(|query| !query.is_empty()) {

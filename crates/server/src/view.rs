@@ -20,13 +20,13 @@ use crate::security_headers::{no_store, with_security_headers};
 /// What all views of a server share.
 #[derive(Debug, Clone)]
 pub(crate) struct ViewSettings {
-    /// NON_FIELD_ERRORS_KEY.
+    /// `NON_FIELD_ERRORS_KEY`.
     pub non_field_errors_key: String,
-    /// UNICODE_JSON, COMPACT_JSON.
+    /// `UNICODE_JSON`, `COMPACT_JSON`.
     pub style: Style,
-    /// URL_FORMAT_OVERRIDE; `None` switches `?format=` off.
+    /// `URL_FORMAT_OVERRIDE`; `None` switches `?format=` off.
     pub format_override: Option<String>,
-    /// DATA_UPLOAD_MAX_*.
+    /// `DATA_UPLOAD_MAX_*`.
     pub limits: Limits,
     /// How long a client may take to send a body.
     pub body_timeout: Duration,
@@ -104,7 +104,7 @@ impl View {
         match select_renderer(accept.as_deref(), query_format.as_deref(), &self.renderers) {
             Ok(selected) => {
                 let outcome = self.handle(authority, settings, request).await;
-                self.render(settings, selected, outcome)
+                self.render(settings, selected, &outcome)
             }
             Err(error) => {
                 let failure = match error {
@@ -112,7 +112,7 @@ impl View {
                     _ => Failure::NotAcceptable,
                 };
                 let selected = Selected { renderer: self.renderers[0], indent: None };
-                self.render(settings, selected, Outcome { result: Err(failure), read_session: false })
+                self.render(settings, selected, &Outcome { result: Err(failure), read_session: false })
             }
         }
     }
@@ -187,7 +187,7 @@ impl View {
         Ok(Value::Object(metadata))
     }
 
-    fn render(&self, settings: &ViewSettings, selected: Selected, outcome: Outcome) -> Response<Body> {
+    fn render(&self, settings: &ViewSettings, selected: Selected, outcome: &Outcome) -> Response<Body> {
         let style = Style { indent: selected.indent, ..settings.style };
         let (status, body) = match &outcome.result {
             Ok(Answer::Json(value)) => (StatusCode::OK, json::render(value, style)),

@@ -105,6 +105,7 @@ pub(crate) fn run(args: &WalkthroughArgs) -> anyhow::Result<bool> {
     if password.is_empty() {
         bail!("the password is empty");
     }
+    #[expect(clippy::disallowed_methods, reason = "a client's clock, to judge the server's tokens by")]
     let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock of this machine is before 1970")?;
     let stdout = io::stdout();
     let colour = stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());

@@ -73,18 +73,17 @@ async fn prepare_database(config: &Config) -> anyhow::Result<Password> {
     let mut random = [0; 32];
     SystemEntropy.fill(&mut random)?;
     let encoded_password = config.settings.hashers.encode(&password, SaltEntropy::new(random))?;
-    match store.user_by_username(USERNAME).await? {
-        Some(user) => store.set_password(&user.id, &encoded_password).await?,
-        None => {
-            let user = NewUser {
-                username: USERNAME.to_owned(),
-                encoded_password,
-                is_active: true,
-                date_joined: SystemClock.now(),
-                ..NewUser::default()
-            };
-            store.create_user(user).await?;
-        }
+    if let Some(user) = store.user_by_username(USERNAME).await? {
+        store.set_password(&user.id, &encoded_password).await?;
+    } else {
+        let user = NewUser {
+            username: USERNAME.to_owned(),
+            encoded_password,
+            is_active: true,
+            date_joined: SystemClock.now(),
+            ..NewUser::default()
+        };
+        store.create_user(user).await?;
     }
     store.close().await;
     Ok(password)

@@ -23,8 +23,8 @@ pub(super) struct CreateSuperuserArgs {
     /// The e-mail address.
     #[arg(long)]
     email: Option<String>,
-    /// Ask nothing: name, address and password come from the flags and from DJANGO_SUPERUSER_USERNAME,
-    /// DJANGO_SUPERUSER_EMAIL and DJANGO_SUPERUSER_PASSWORD.
+    /// Ask nothing: name, address and password come from the flags and from `DJANGO_SUPERUSER_USERNAME`,
+    /// `DJANGO_SUPERUSER_EMAIL` and `DJANGO_SUPERUSER_PASSWORD`.
     #[arg(long, visible_alias = "no-input")]
     noinput: bool,
     /// 0 prints nothing on success.
@@ -54,13 +54,12 @@ pub(super) async fn create_superuser(config: &Config, args: &CreateSuperuserArgs
         );
         return Ok(ExitCode::SUCCESS);
     };
-    let encoded_password = match &account.password {
-        Some(password) => config.settings.hashers.encode(password, salt()?)?,
-        None => {
-            let mut random = [0; 48];
-            SystemEntropy.fill(&mut random)?;
-            unusable(UnusableEntropy::new(random))
-        }
+    let encoded_password = if let Some(password) = &account.password {
+        config.settings.hashers.encode(password, salt()?)?
+    } else {
+        let mut random = [0; 48];
+        SystemEntropy.fill(&mut random)?;
+        unusable(UnusableEntropy::new(random))
     };
     let user = NewUser {
         username: normalize_username(&account.username),

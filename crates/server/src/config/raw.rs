@@ -69,7 +69,7 @@ pub(super) struct RawSimpleJwt {
     pub strict: Option<bool>,
 }
 
-/// Keys of SIMPLE_JWT, which SimpleJWT looks up in REST_FRAMEWORK when there is no SIMPLE_JWT setting at all.
+/// Keys of `SIMPLE_JWT`, which SimpleJWT looks up in `REST_FRAMEWORK` when there is no `SIMPLE_JWT` setting at all.
 pub(super) const SIMPLE_JWT_KEYS: &[&str] = &[
     "access_token_lifetime",
     "refresh_token_lifetime",
@@ -282,6 +282,7 @@ pub(super) struct RawResponse {
     pub body: String,
 }
 
+#[expect(clippy::struct_field_names, reason = "the file's own names")]
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawLimits {

@@ -64,7 +64,7 @@ fn database_url(source: &Source) -> Result<DatabaseUrl, ConfigError> {
     text.parse().map_err(|error| source.error("database_url", error))
 }
 
-/// Django refuses to start on an empty SECRET_KEY; so do we.
+/// Django refuses to start on an empty `SECRET_KEY`; so do we.
 fn secret_key(source: &Source) -> Result<Zeroizing<String>, ConfigError> {
     let raw = &source.raw;
     let (name, key) = match (&raw.secret_key, &raw.secret_key_file) {

@@ -72,7 +72,7 @@ static MOUNTS: [Mount; 8] = [
     mount(PathName::Whoami, "whoami", "/api/whoami/", "Whoami", Endpoint::Whoami),
 ];
 
-/// What REST_FRAMEWORK says for views that do not say it themselves.
+/// What `REST_FRAMEWORK` says for views that do not say it themselves.
 struct Defaults {
     authentication: Vec<SchemeChoice>,
     permissions: Vec<Permission>,

@@ -138,7 +138,7 @@ impl Source {
     }
 
     fn line_at(&self, offset: usize) -> usize {
-        self.text.as_bytes()[..offset.min(self.text.len())].iter().filter(|byte| **byte == b'\n').count() + 1
+        self.text.get(..offset).unwrap_or(&self.text).matches('\n').count() + 1
     }
 
     /// An error of the parser in one line: place, key, problem and fix.
@@ -169,7 +169,7 @@ impl Source {
     }
 }
 
-/// SimpleJWT's accident of inheritance: without a SIMPLE_JWT setting its keys are looked up in REST_FRAMEWORK.
+/// SimpleJWT's accident of inheritance: without a `SIMPLE_JWT` setting its keys are looked up in `REST_FRAMEWORK`.
 fn with_simple_jwt_moved(table: &Table) -> Option<Table> {
     if table.contains_key("simple_jwt") {
         return None;
@@ -259,7 +259,7 @@ fn explain(message: &str) -> String {
     }
 }
 
-/// Keys that SimpleJWT removed and stops on. SimpleJWT 5.5 `settings.py`, REMOVED_SETTINGS.
+/// Keys that SimpleJWT removed and stops on. SimpleJWT 5.5 `settings.py`, `REMOVED_SETTINGS`.
 fn removed_setting(key: &str) -> Option<String> {
     let instead = match key {
         "auth_header_type" => "auth_header_types",

@@ -1,4 +1,4 @@
-//! AUTH_PASSWORD_VALIDATORS.
+//! `AUTH_PASSWORD_VALIDATORS`.
 
 use countersign_formats::password_validation::{Validator, ValidatorOptions, Validators};
 

@@ -205,7 +205,7 @@ impl Server {
     /// As [`send_raw`](Self::send_raw); `None` when the connection ended without an answer.
     pub(crate) fn try_send_raw(&self, request: &[u8]) -> Option<Answer> {
         let mut stream = TcpStream::connect(self.address).expect("connected");
-        stream.set_read_timeout(Some(Duration::from_secs(60))).expect("set");
+        stream.set_read_timeout(Some(Duration::from_mins(1))).expect("set");
         // The server may answer and close before it has read all of a body that it does not want.
         let _ = stream.write_all(request);
         let mut answer = Vec::new();

@@ -29,7 +29,7 @@ pub(crate) fn to_toml(given: &Value, database_url: &str) -> String {
             "SIMPLE_JWT" => set("simple_jwt", lower(value).into()),
             "REST_FRAMEWORK" => framework.extend(lower(value)),
             "PASSWORD_HASHERS" | "AUTHENTICATION_BACKENDS" => {
-                drop(auth.insert(name.to_lowercase(), to_toml_value(value)))
+                drop(auth.insert(name.to_lowercase(), to_toml_value(value)));
             }
             _ => set(&name.to_lowercase(), to_toml_value(value)),
         }
