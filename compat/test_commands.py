@@ -158,8 +158,8 @@ def test_createsuperuser_without_terminal(sides):
 
 
 def normal_hint(text):
-    """The hint names the program to run: ours is another one."""
-    return re.sub(r"`[^`]*createsuperuser[^`]*`", "`… createsuperuser`", text)
+    """The hint names the program to run, and Django the project to run it in."""
+    return re.sub(r"`[^`]*createsuperuser[^`]*`( in your project)?", "`… createsuperuser`", text)
 
 
 NEW, NEW_AGAIN = "Password: ", "Password (again): "

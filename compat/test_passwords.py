@@ -23,7 +23,8 @@ def log_in(server, username, password, path="/api-token-auth/"):
     return server.post(path, {"username": username, "password": password})
 
 
-@pytest.fixture(scope="module", params=ALL_HASHERS)
+# md5 is never preferred: Countersign verifies it and makes none.
+@pytest.fixture(scope="module", params=[name for name in ALL_HASHERS if name != "md5"])
 def pair(request, start_pair):
     """Both servers prefer one hasher; for every other hasher and password there is a user a server."""
     accounts = [

@@ -116,6 +116,7 @@ class Django(Server):
             "DJANGO_SETTINGS_MODULE": "site_settings",
             "PYTHONPATH": str(PROJECT),
             "PYTHONDONTWRITEBYTECODE": "1",
+            "DJANGO_COLORS": "nocolor",
         }
 
     def start(self):
