@@ -7,7 +7,7 @@ import subprocess
 import time
 
 
-def converse(argv, environment, folder, script, deadline=60.0):
+def converse(argv, environment, folder, script, deadline=30.0):
     """(exit code, transcript) of a dialogue.
 
     `script` is a list of (prompt, answer): each answer is typed once its prompt has appeared after
@@ -24,7 +24,7 @@ def converse(argv, environment, folder, script, deadline=60.0):
     try:
         while True:
             if time.monotonic() > end:
-                raise AssertionError(f"no end after {transcript.decode(errors='replace')!r}")
+                raise AssertionError(f"{argv[:2]}: no end after {transcript.decode(errors='replace')!r}")
             ready, _, _ = select.select([master], [], [], 0.05)
             if ready:
                 try:

@@ -95,3 +95,93 @@ impl Config {
         resolve::resolve(&source)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BASE: &str = "secret_key = \"0123456789012345678901234567890123456789\"\ndatabase_url = \"sqlite:x.db\"\n";
+
+    fn refusal(rest: &str) -> String {
+        Config::from_text(&format!("{BASE}{rest}")).expect_err(rest).to_string()
+    }
+
+    #[test]
+    fn errors_name_line_key_and_fix() {
+        for (text, expected) in [
+            (
+                "[simple_jwt]\nacess_token_lifetime = 5",
+                "countersign.toml:4: simple_jwt.acess_token_lifetime: unknown key \"acess_token_lifetime\"; did you mean \"access_token_lifetime\"?",
+            ),
+            (
+                "[simple_jwt]\nauth_header_type = \"JWT\"",
+                "countersign.toml:4: simple_jwt.auth_header_type: the 'AUTH_HEADER_TYPE' setting has been removed from SimpleJWT; use auth_header_types",
+            ),
+            ("[simple_jwt]\nleeway = 121", "countersign.toml:4: simple_jwt.leeway: must lie between 0 and 120 seconds"),
+            ("[simple_jwt]\nsigning_key = \"\"", "countersign.toml:4: simple_jwt.signing_key: the HMAC key is empty"),
+            (
+                "[paths]\nwhoami = \"me/\"",
+                "countersign.toml:4: paths.whoami: \"me/\" must begin with a slash and have no query",
+            ),
+            (
+                "[[protected]]\npath = \"/a/\"\n[[protected]]\npath = \"/b/\"\npermission = \"nobody\"",
+                "countersign.toml:7: protected.1.permission: \"nobody\" is no permission class; use allow_any, is_authenticated, is_admin, is_authenticated_or_read_only or { kind = \"django_model_permissions\", model = \"auth.group\" }",
+            ),
+            ("[auth]\npassword_hashers = [\"md5\"]", "countersign.toml:4: auth.password_hashers: "),
+            ("bind = \"nowhere\"", "countersign.toml:3: bind: \"nowhere\" is no address; write host:port"),
+            ("secret_key_file = \"f\"", "countersign.toml:3: secret_key_file: secret_key is set as well"),
+        ] {
+            let refusal = refusal(text);
+            assert!(refusal.starts_with(expected), "{refusal}");
+            assert!(!refusal.contains('\n'), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn wrong_types_name_line_and_key() {
+        let refusal = refusal("[simple_jwt]\nrotate_refresh_tokens = \"yes\"");
+        assert!(refusal.starts_with("countersign.toml:4: simple_jwt.rotate_refresh_tokens: "), "{refusal}");
+        assert!(refusal.contains("expected a boolean"), "{refusal}");
+    }
+
+    #[test]
+    fn an_empty_secret_key_is_refused_and_a_short_one_warned_about() {
+        let refusal = Config::from_text("secret_key = \"\"\ndatabase_url = \"x\"").expect_err("refused").to_string();
+        assert!(refusal.starts_with("countersign.toml:1: secret_key: must not be empty"), "{refusal}");
+        let config = Config::from_text("secret_key = \"short\"\ndatabase_url = \"sqlite:x\"").expect("accepted");
+        assert!(config.warnings[0].starts_with("secret_key is shorter than the 32 bytes"), "{:?}", config.warnings);
+    }
+
+    #[test]
+    fn j2_a_public_key_is_never_an_hmac_secret() {
+        let refusal =
+            refusal("[simple_jwt]\nsigning_key = \"-----BEGIN PUBLIC KEY-----\\nMIIB\\n-----END PUBLIC KEY-----\"");
+        assert!(refusal.contains("PEM"), "{refusal}");
+    }
+
+    #[test]
+    fn the_environment_stands_over_the_file_and_flags_over_both() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("c.toml");
+        std::fs::write(&file, format!("{BASE}bind = \"127.0.0.1:1\"\n")).expect("written");
+        let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let mut overrides = Overrides {
+            environment: vec![
+                variable("COUNTERSIGN_SIMPLE_JWT__ACCESS_TOKEN_LIFETIME", "90s"),
+                variable("COUNTERSIGN_SIMPLE_JWT__AUTH_HEADER_TYPES", "[\"JWT\", \"Bearer\"]"),
+                variable("COUNTERSIGN_SECRET_KEY", "12345678901234567890123456789012"),
+                variable("COUNTERSIGN_BIND", "127.0.0.1:2"),
+                variable("COUNTERSIGN_NONSENSE", "1"),
+            ],
+            flags: vec![("--bind", "bind", "127.0.0.1:3".to_owned())],
+        };
+        let config = Config::load(Some(file.clone()), &overrides).expect("accepted");
+        assert_eq!(config.bind.port(), 3);
+        assert_eq!(config.settings.simple_jwt.access_token_lifetime.as_secs(), 90);
+        assert_eq!(config.settings.simple_jwt.challenge(), "JWT realm=\"api\"");
+        assert_eq!(config.warnings, ["COUNTERSIGN_NONSENSE is set, but there is no setting \"nonsense\""]);
+        overrides.environment.push(variable("COUNTERSIGN_SIMPLE_JWT__LEWAY", "1"));
+        let refusal = Config::load(Some(file), &overrides).expect_err("refused").to_string();
+        assert_eq!(refusal, "COUNTERSIGN_SIMPLE_JWT__LEWAY: unknown key \"leway\"; did you mean \"leeway\"?");
+    }
+}
