@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 use axum::body::Body;
 use countersign::clock::{Clock, Entropy, SystemClock, SystemEntropy};
 use countersign::{AUTHTOKEN_TABLE, Authority, Scheme};
-use countersign_store::{InstalledApps, Store, StoreOptions};
+use countersign_store::{DatabaseUrl, InstalledApps, Store, StoreError, StoreOptions};
 use http::{HeaderValue, Request};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -50,10 +50,13 @@ impl App {
     /// # Errors
     /// As [`build`](Self::build).
     pub async fn build_with(config: Config, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> anyhow::Result<Self> {
-        let store = Store::open(&config.database_url, StoreOptions::default())
-            .await
-            .with_context(|| format!("database {}", config.database_url))?;
+        let store = open(&config.database_url).await?;
         check_tables(&store, &config.settings.apps).await?;
+        let user_id_field = &config.settings.simple_jwt.user_id_field;
+        store
+            .user_field(user_id_field)
+            .await
+            .with_context(|| format!("simple_jwt.user_id_field = \"{user_id_field}\""))?;
         let authority =
             Authority::builder(store.clone(), config.settings).clock(clock).entropy(entropy).build().await?;
         let mut views = HashMap::new();
@@ -134,6 +137,19 @@ impl App {
         }
         self.store.close().await;
     }
+}
+
+/// Opens a database, which must exist.
+pub(crate) async fn open(url: &DatabaseUrl) -> anyhow::Result<Store> {
+    Store::open(url, StoreOptions::default()).await.map_err(|error| {
+        let missing = matches!(error, StoreError::NoDatabase { .. });
+        let context = if missing {
+            format!("database_url {url}: `countersign migrate` makes a database where there is none")
+        } else {
+            format!("database_url {url}")
+        };
+        anyhow::Error::new(error).context(context)
+    })
 }
 
 /// The view of a configured resource.

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
-use countersign_store::{DatabaseUrl, Store, StoreOptions};
+use countersign_store::{Store, StoreOptions};
 
 use crate::config::{Config, Overrides};
 use crate::walkthrough::WalkthroughArgs;
@@ -101,7 +101,9 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => runtime()?.block_on(demo::demo(&args))?,
         Command::Migrate => small_runtime()?.block_on(migrate(&source.load(None)?))?,
         Command::Createsuperuser(args) => {
-            return small_runtime()?.block_on(users::create_superuser(&source.load(None)?, &args));
+            let config = source.load(None)?;
+            return runtime()?
+                .block_on(prompt::unless_cancelled(async move { users::create_superuser(&config, &args).await }));
         }
         Command::Changepassword { username } => {
             small_runtime()?.block_on(users::change_password(&source.load(None)?, username))?;
@@ -159,13 +161,6 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 
 fn small_runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
-}
-
-/// Opens the configured database, which must exist.
-async fn open(url: &DatabaseUrl) -> anyhow::Result<Store> {
-    use anyhow::Context as _;
-
-    Store::open(url, StoreOptions::default()).await.with_context(|| format!("database {url}"))
 }
 
 async fn migrate(config: &Config) -> anyhow::Result<()> {

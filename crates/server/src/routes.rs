@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::State;
 use countersign::Authority;
-use http::header::{CONTENT_TYPE, HeaderName, LOCATION};
+use http::header::{CONTENT_TYPE, HeaderName, LOCATION, X_FRAME_OPTIONS};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 
 use crate::pages;
@@ -53,6 +53,8 @@ fn redirect_to_slash(request: &Request<Body>) -> Response<Body> {
     if let Ok(location) = HeaderValue::from_str(&location) {
         response.headers_mut().insert(LOCATION, location);
     }
+    // CommonMiddleware answers outside XFrameOptionsMiddleware.
+    response.headers_mut().remove(X_FRAME_OPTIONS);
     response
 }
 

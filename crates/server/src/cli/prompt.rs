@@ -4,6 +4,25 @@ use std::io::{BufRead as _, IsTerminal as _, Write as _, stdin, stdout};
 
 use countersign_formats::password::Password;
 
+/// Does the work of an interactive command; Ctrl-C ends the process as Django's commands end, with the terminal as it was.
+pub(super) async fn unless_cancelled<T: Send + 'static>(
+    work: impl Future<Output = anyhow::Result<T>> + Send + 'static,
+) -> anyhow::Result<T> {
+    // On a task of its own: while it waits for the terminal, this one waits for the signal.
+    let work = tokio::spawn(work);
+    tokio::select! {
+        done = work => done?,
+        _ = tokio::signal::ctrl_c() => {
+            // A password prompt has switched the echo off.
+            if stdin().is_terminal() {
+                drop(std::process::Command::new("stty").arg("echo").status());
+            }
+            eprintln!("\nOperation cancelled.");
+            std::process::exit(1)
+        }
+    }
+}
+
 /// Asks on standard output and reads a line; the end of input is an error.
 pub(super) fn ask(question: &str) -> anyhow::Result<String> {
     print!("{question}");

@@ -13,6 +13,7 @@ use countersign_store::{NewUser, Store};
 
 use super::CommandError;
 use super::prompt::{ask, ask_password, system_user};
+use crate::app::open;
 use crate::config::Config;
 
 #[derive(clap::Args)]
@@ -42,7 +43,7 @@ struct Account {
 
 /// Django 5.2 `createsuperuser`.
 pub(super) async fn create_superuser(config: &Config, args: &CreateSuperuserArgs) -> anyhow::Result<ExitCode> {
-    let store = super::open(&config.database_url).await?;
+    let store = open(&config.database_url).await?;
     let account = if args.noinput {
         from_environment(&store, args).await?
     } else if stdin().is_terminal() {
@@ -116,7 +117,9 @@ async fn interactively(config: &Config, store: &Store, args: &CreateSuperuserArg
     };
     let email = match &args.email {
         Some(given) => {
-            if let Some(problem) = sentence(&validate_email(given)) {
+            if !given.is_empty()
+                && let Some(problem) = sentence(&validate_email(given))
+            {
                 return Err(CommandError(problem).into());
             }
             given.clone()
@@ -124,6 +127,7 @@ async fn interactively(config: &Config, store: &Store, args: &CreateSuperuserArg
         None => loop {
             let given = ask("Email address: ")?;
             match sentence(&validate_email(&given)) {
+                _ if given.is_empty() => break given, // an address may be blank
                 None => break given,
                 Some(problem) => eprintln!("Error: {problem}"),
             }
@@ -206,7 +210,7 @@ fn sentence(problems: &[FieldError]) -> Option<String> {
 pub(super) async fn change_password(config: &Config, username: Option<String>) -> anyhow::Result<()> {
     const TRIES: usize = 3;
 
-    let store = super::open(&config.database_url).await?;
+    let store = open(&config.database_url).await?;
     let username = username
         .or_else(system_user)
         .ok_or_else(|| CommandError("this process has no user name; name the user".to_owned()))?;

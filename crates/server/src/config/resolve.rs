@@ -7,7 +7,7 @@ use countersign::settings::{AuthenticationBackend, Settings};
 use countersign_formats::json::Style;
 use countersign_formats::jwt::{Algorithm, AlgorithmError};
 use countersign_formats::jwt::{Expected, HmacAlgorithm, HmacSecret, SigningKey, TokenType};
-use countersign_formats::password::{self, Hashers};
+use countersign_formats::password::{self, Hashers, HashersError};
 use countersign_formats::request_body::Limits;
 use countersign_store::{DatabaseUrl, InstalledApps};
 use http::HeaderName;
@@ -379,7 +379,22 @@ fn hashers(source: &Source) -> Result<Hashers, ConfigError> {
             .map(|name| password::Algorithm::from_setting(name).map_err(|error| source.error(key, error)))
             .collect::<Result<_, _>>()?,
     };
+    // Work factors of hashers that are not listed must make sense too: the list may change under them.
+    for algorithm in password::Algorithm::ALL.into_iter().filter(|algorithm| *algorithm != password::Algorithm::Md5) {
+        Hashers::new(vec![algorithm], work.clone())
+            .map_err(|error| source.error(&work_factor_key(algorithm, &error), error))?;
+    }
     Hashers::new(algorithms, work).map_err(|error| source.error(key, error))
+}
+
+/// The key of a work factor that is refused.
+fn work_factor_key(algorithm: password::Algorithm, error: &HashersError) -> String {
+    let parameter = match error {
+        HashersError::OutOfBounds(found) => found.parameter.split(' ').next().unwrap_or_default(),
+        _ => "work_factor",
+    };
+    let parameter = if parameter == "cost" { "rounds" } else { parameter };
+    format!("auth.{algorithm}.{parameter}")
 }
 
 fn view_settings(source: &Source) -> Result<ViewSettings, ConfigError> {
