@@ -7,6 +7,7 @@ pub mod jwt;
 pub mod negotiation;
 pub mod password;
 pub mod password_validation;
+pub mod python_base64;
 pub mod request_body;
 pub mod token_key;
 pub mod user_fields;

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::charset::Charset;
 use super::{BodyError, FormFields, FormValue, Limits, TooManyFields, file_name};
 use crate::negotiation::header_parameters::{HeaderError, HeaderParameters, python_strip};
+use crate::python_base64;
 
 /// Why a multipart body could not be read; Django's messages (`MultiPartParserError`).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -110,7 +111,7 @@ impl Reader<'_> {
         if self.counts.bytes > self.limits.memory {
             return Err(BodyError::TooLarge);
         }
-        let decoded = if part.is_base64 { decode_base64(part.content) } else { None };
+        let decoded = if part.is_base64 { python_base64::decode(part.content) } else { None };
         let text = self.charset.decode_replacing(decoded.as_deref().unwrap_or(part.content));
         self.fields.push((name, FormValue::Text(text.into())));
         Ok(())
@@ -125,7 +126,7 @@ impl Reader<'_> {
         let Some(file) = file_name::sanitize(&self.charset.decode_replacing(given.as_bytes())) else { return Ok(()) };
         if part.is_base64 {
             let packed: Vec<u8> = part.content.iter().copied().filter(|byte| !is_python_byte_space(*byte)).collect();
-            if !packed.len().is_multiple_of(4) || decode_base64(&packed).is_none() {
+            if !packed.len().is_multiple_of(4) || python_base64::decode(&packed).is_none() {
                 return Err(MultipartError::Base64.into());
             }
         }
@@ -255,50 +256,6 @@ fn strip_bytes(bytes: &[u8]) -> &[u8] {
 
 fn is_python_byte_space(byte: u8) -> bool {
     matches!(byte, b' ' | 9..=13)
-}
-
-/// Python's `base64.b64decode`: foreign characters are skipped and the first complete padding ends it; `None` where it raises.
-fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 3);
-    let (mut quad, mut pads, mut left) = (0_u8, 0_u8, 0_u8);
-    for &byte in text {
-        if byte == b'=' {
-            if quad >= 2 {
-                pads += 1;
-                if quad + pads >= 4 {
-                    return Some(bytes);
-                }
-            }
-            continue;
-        }
-        let Some(value) = sextet(byte) else { continue };
-        pads = 0;
-        match quad {
-            0 => left = value,
-            1 => {
-                bytes.push(left << 2 | value >> 4);
-                left = value & 0x0f;
-            }
-            2 => {
-                bytes.push(left << 4 | value >> 2);
-                left = value & 0x03;
-            }
-            _ => bytes.push(left << 6 | value),
-        }
-        quad = (quad + 1) % 4;
-    }
-    (quad == 0).then_some(bytes)
-}
-
-fn sextet(byte: u8) -> Option<u8> {
-    match byte {
-        b'A'..=b'Z' => Some(byte - b'A'),
-        b'a'..=b'z' => Some(byte - b'a' + 26),
-        b'0'..=b'9' => Some(byte - b'0' + 52),
-        b'+' => Some(62),
-        b'/' => Some(63),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

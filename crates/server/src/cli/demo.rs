@@ -25,6 +25,7 @@ const USERNAME: &str = "alice";
 
 /// Makes what is missing, gives alice a fresh password, and serves.
 pub(super) async fn demo(args: &DemoArgs) -> anyhow::Result<()> {
+    let stop = super::serve::stop_signal()?;
     let config_file = prepare_folder(&args.folder)?;
     let mut overrides = Overrides::default();
     overrides.flags.push(("--bind", "bind", args.bind.clone()));
@@ -35,7 +36,7 @@ pub(super) async fn demo(args: &DemoArgs) -> anyhow::Result<()> {
     let url = format!("http://{}", listener.local_addr()?);
     print!("{}", greeting(&url, &config_file, password.expose()));
     std::io::stdout().flush()?;
-    app.serve(listener, super::serve::stopped()).await;
+    app.serve(listener, stop).await;
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! Questions at the terminal, asked as Python's `input` and `getpass` ask them.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _, stdin, stdout};
+use std::time::Duration;
 
 use countersign_formats::password::Password;
 
@@ -9,18 +10,28 @@ pub(super) async fn unless_cancelled<T: Send + 'static>(
     work: impl Future<Output = anyhow::Result<T>> + Send + 'static,
 ) -> anyhow::Result<T> {
     // On a task of its own: while it waits for the terminal, this one waits for the signal.
-    let work = tokio::spawn(work);
-    tokio::select! {
-        done = work => done?,
-        _ = tokio::signal::ctrl_c() => {
-            // A password prompt has switched the echo off.
-            if stdin().is_terminal() {
-                drop(std::process::Command::new("stty").arg("echo").status());
-            }
-            eprintln!("\nOperation cancelled.");
-            std::process::exit(1)
-        }
+    let mut work = tokio::spawn(work);
+    let done = tokio::select! {
+        done = &mut work => Some(done?),
+        // A password prompt notices the signal itself, and puts the terminal and the line right.
+        _ = tokio::signal::ctrl_c() => match tokio::time::timeout(PROMPT_NOTICES, work).await {
+            Ok(done) => Some(done?),
+            Err(_) => None,
+        },
+    };
+    match done {
+        Some(Err(error)) if is_interruption(&error) => eprintln!("Operation cancelled."),
+        Some(done) => return done,
+        None => eprintln!("\nOperation cancelled."),
     }
+    std::process::exit(1)
+}
+
+/// How long a prompt may take to notice Ctrl-C.
+const PROMPT_NOTICES: Duration = Duration::from_millis(200);
+
+fn is_interruption(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::Interrupted)
 }
 
 /// Asks on standard output and reads a line; the end of input is an error.

@@ -8,29 +8,32 @@ use crate::config::Config;
 /// Serves until the process is told to stop. Prints one line with the bound address when ready.
 pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
     super::warn(&config);
+    let stop = stop_signal()?;
     let app = App::build(config).await?;
     let listener = app.bind().await?;
     println!("countersign listening on http://{}", listener.local_addr()?);
     std::io::stdout().flush()?;
-    app.serve(listener, stopped()).await;
+    app.serve(listener, stop).await;
     Ok(())
 }
 
-/// Resolves on Ctrl-C or SIGTERM.
-pub(super) async fn stopped() {
-    let interrupt = tokio::signal::ctrl_c();
+/// Resolves on Ctrl-C or SIGTERM. The signals are caught from the call on, not from the first wait.
+///
+/// # Errors
+/// The signals cannot be caught.
+pub(super) fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
     #[cfg(unix)]
     {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut terminate) => {
-                tokio::select! {
-                    _ = interrupt => {}
-                    _ = terminate.recv() => {}
-                }
+        use tokio::signal::unix::{SignalKind, signal};
+
+        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        Ok(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
             }
-            Err(_) => drop(interrupt.await),
-        }
+        })
     }
     #[cfg(not(unix))]
-    drop(interrupt.await);
+    Ok(async { drop(tokio::signal::ctrl_c().await) })
 }
