@@ -10,9 +10,8 @@ use crate::{Store, StoreError, UserId};
 /// Whether an id is blacklisted: unique indexes of `outstandingtoken.jti` and `blacklistedtoken.token_id`.
 pub(crate) const IS_BLACKLISTED: &str = "
     SELECT 1
-    FROM token_blacklist_outstandingtoken o
-    JOIN token_blacklist_blacklistedtoken b ON b.token_id = o.id
-    WHERE o.jti = $1";
+    FROM token_blacklist_blacklistedtoken b
+    WHERE b.token_id = (SELECT o.id FROM token_blacklist_outstandingtoken o WHERE o.jti = $1)";
 
 /// A new token; the unique index of `jti` refuses a second with the same id. A user who is gone becomes NULL: primary key of
 /// `auth_user`.

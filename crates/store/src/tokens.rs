@@ -123,9 +123,8 @@ impl TokenStatements {
             name: name.to_owned(),
             owner: format!(
                 "SELECT u.id, u.username, u.password, u.is_active, u.is_staff, u.is_superuser
-                 FROM {table} t
-                 JOIN auth_user u ON u.id = t.user_id
-                 WHERE t.key = $1"
+                 FROM auth_user u
+                 WHERE u.id = (SELECT t.user_id FROM {table} t WHERE t.key = $1)"
             ),
             key_of_user: format!("SELECT t.key FROM {table} t WHERE t.user_id = $1"),
             insert: format!(
