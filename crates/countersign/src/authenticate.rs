@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use countersign_formats::json::Value;
-use countersign_formats::jwt::{Claims, TokenType, check_token, decode};
+use countersign_formats::jwt::{Cause, Claims, Refusal, TokenType, check_token, decode};
 use countersign_formats::password::Password;
 use countersign_store::{TokenTable, User, UserId};
 use http::HeaderMap;
@@ -301,21 +301,31 @@ impl Authority {
         &self,
         class: TokenType,
         claims: &Claims,
-    ) -> Result<Option<countersign_formats::jwt::Refusal>, Failure> {
+    ) -> Result<Option<Refusal>, Failure> {
         if !self.settings().apps.token_blacklist || !matches!(class, TokenType::Refresh | TokenType::Sliding) {
             return Ok(None);
         }
-        let blacklisted = match self.jti_of(claims) {
-            Some(jti) => self.store().is_blacklisted(&jti).await?,
-            None => false, // refused later, for want of an id
-        };
-        Ok(blacklisted.then_some(countersign_formats::jwt::Refusal::Blacklisted))
+        let Some(claim) = self.jti_claim(claims) else { return Ok(None) }; // refused later, for want of an id
+        Ok(match storable(claim) {
+            Some(jti) => self.store().is_blacklisted(&jti).await?.then_some(Refusal::Blacklisted),
+            None => Some(Cause::NotAString("jti").into()),
+        })
+    }
+
+    /// The claim of `JTI_CLAIM`, if the token has it.
+    fn jti_claim<'a>(&self, claims: &'a Claims) -> Option<&'a Value> {
+        self.settings().simple_jwt.rules.jti_claim.as_deref().and_then(|claim| claims.get(claim))
     }
 
     /// The token's id as the database has it.
     pub(crate) fn jti_of(&self, claims: &Claims) -> Option<String> {
-        self.settings().simple_jwt.rules.jti_claim.as_deref().and_then(|claim| claims.get(claim)).and_then(to_text)
+        self.jti_claim(claims).and_then(storable)
     }
+}
+
+/// An id as the blacklist can hold it: text without NUL. One that no row can have could never be found there.
+fn storable(claim: &Value) -> Option<String> {
+    to_text(claim).filter(|jti| !jti.contains('\0'))
 }
 
 /// What follows a header's keyword.

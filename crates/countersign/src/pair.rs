@@ -1,7 +1,9 @@
 //! SimpleJWT's views as decisions: obtain, refresh, rotate, verify, blacklist, and the sliding kind.
 
 use countersign_formats::json::Value;
-use countersign_formats::jwt::{Claims, Lifetime, Refusal, TokenType, check_claim_not_expired, check_token, decode};
+use countersign_formats::jwt::{
+    Cause, Claims, Lifetime, Refusal, TokenType, check_claim_not_expired, check_token, decode,
+};
 use countersign_formats::password::Password;
 use countersign_store::{Blacklisting, OutstandingToken, Rotation, User, UserId};
 use jiff::Timestamp;
@@ -84,6 +86,7 @@ impl Authority {
         let now = self.now();
         let settings = &self.settings().simple_jwt;
         let mut claims = self.accept(token, TokenType::Refresh, now).await?;
+        check_issuer_is_text(&claims)?;
         let user = match claims.get(&settings.user_id_claim) {
             Some(claim) if is_truthy(claim) => Some(self.user_of_claim(claim).await?.ok_or(Failure::NoUserForToken)?),
             _ => None,
@@ -127,6 +130,7 @@ impl Authority {
         let now = self.now();
         let settings = &self.settings().simple_jwt;
         let mut claims = self.accept(token, TokenType::Sliding, now).await?;
+        check_issuer_is_text(&claims)?;
         let refresh_exp = &settings.sliding_token_refresh_exp_claim;
         check_claim_not_expired(&claims, refresh_exp, &settings.rules, now).map_err(Failure::Token)?;
         claims.set_times(now, settings.sliding_token_lifetime);
@@ -146,14 +150,15 @@ impl Authority {
     /// [`Failure::Token`], [`Failure::VerifiedBlacklisted`], [`Failure::Store`].
     pub async fn verify(&self, token: &str) -> Result<(), Failure> {
         let claims = self.accept(token, TokenType::Untyped, self.now()).await?;
-        if self.settings().simple_jwt.blacklist_after_rotation
-            && self.settings().apps.token_blacklist
-            && let Some(jti) = self.jti_of(&claims)
-            && self.store().is_blacklisted(&jti).await?
-        {
-            return Err(Failure::VerifiedBlacklisted);
+        if !self.settings().simple_jwt.blacklist_after_rotation {
+            return Ok(());
         }
-        Ok(())
+        // Any token with that id, whatever its type.
+        match self.blacklist_refusal(TokenType::Refresh, &claims).await? {
+            None => Ok(()),
+            Some(Refusal::Blacklisted) => Err(Failure::VerifiedBlacklisted),
+            Some(refusal) => Err(Failure::Token(refusal)),
+        }
     }
 
     /// Blacklists a refresh token, recording it first if it is unknown. SimpleJWT 5.5 `TokenBlacklistSerializer`.
@@ -261,6 +266,14 @@ impl Authority {
             expires_at: claims.get("exp").and_then(to_instant)?,
             user,
         })
+    }
+}
+
+/// A token is signed again with the issuer it came with, and PyJWT 2.15 `encode` takes text only: there the original crashes.
+fn check_issuer_is_text(claims: &Claims) -> Result<(), Failure> {
+    match claims.get("iss") {
+        Some(issuer) if issuer.as_str().is_none() => Err(Failure::Token(Cause::NotAString("iss").into())),
+        _ => Ok(()),
     }
 }
 

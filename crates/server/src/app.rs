@@ -13,10 +13,11 @@ use countersign::{AUTHTOKEN_TABLE, Authority, Scheme};
 use countersign_store::{DatabaseUrl, InstalledApps, Store, StoreError, StoreOptions};
 use http::{HeaderValue, Request};
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::Service as _;
 
 use crate::config::{Config, Resource, SchemeChoice};
@@ -24,7 +25,7 @@ use crate::routes::{Routes, router};
 use crate::view::View;
 
 /// Bytes of a request's head; Django's usual server, gunicorn, takes 8 KiB a line.
-const MAX_HEAD_BYTES: u16 = u16::MAX;
+const MAX_HEAD_BYTES: usize = 64 * 1024;
 const MAX_HEADERS: usize = 100;
 
 /// A server that is ready to accept connections.
@@ -34,6 +35,7 @@ pub struct App {
     bind: SocketAddr,
     header_timeout: Duration,
     shutdown_timeout: Duration,
+    max_connections: usize,
 }
 
 impl App {
@@ -52,6 +54,8 @@ impl App {
     pub async fn build_with(config: Config, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> anyhow::Result<Self> {
         let store = open(&config.database_url).await?;
         check_tables(&store, &config.settings.apps).await?;
+        let apps = &config.settings.apps;
+        store.check_statements(apps).await.context("the database does not fit")?;
         let user_id_field = &config.settings.simple_jwt.user_id_field;
         store
             .user_field(user_id_field)
@@ -71,6 +75,7 @@ impl App {
             bind: config.bind,
             header_timeout: config.header_timeout,
             shutdown_timeout: config.shutdown_timeout,
+            max_connections: config.max_connections,
         })
     }
 
@@ -85,31 +90,26 @@ impl App {
     /// Serves until `stop` is done, then finishes what is under way within the shutdown timeout and closes the database.
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) {
         let graceful = GracefulShutdown::new();
-        let mut builder = Builder::new(TokioExecutor::new());
+        let mut builder = http1::Builder::new();
         builder
-            .http1()
             .timer(TokioTimer::new())
             .header_read_timeout(self.header_timeout)
-            .max_buf_size(MAX_HEAD_BYTES.into())
-            .max_headers(MAX_HEADERS)
-            .pipeline_flush(true);
-        builder
-            .http2()
-            .timer(TokioTimer::new())
-            .max_header_list_size(MAX_HEAD_BYTES.into())
-            .max_concurrent_streams(100);
+            .max_buf_size(MAX_HEAD_BYTES)
+            .max_headers(MAX_HEADERS);
+        let places = Arc::new(Semaphore::new(self.max_connections));
         let mut stop = std::pin::pin!(stop);
         loop {
             let accepted = tokio::select! {
                 () = &mut stop => break,
-                accepted = listener.accept() => accepted,
+                accepted = accept(&listener, &places) => accepted,
             };
-            let stream = match accepted {
-                Ok((stream, _)) => stream,
+            let (stream, place) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) if is_the_clients(&error) => continue,
                 Err(error) => {
-                    // Out of file descriptors, or a client that left before it was accepted: neither ends the server.
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(Duration::from_millis(10)).await;
+                    // Most likely no file descriptor is left: wait for one rather than spin.
+                    tracing::warn!(%error, "no connection can be accepted");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
                     continue;
                 }
             };
@@ -123,12 +123,12 @@ impl App {
                     )
                 }
             });
-            let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
-            let watched = graceful.watch(connection);
+            let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
             tokio::spawn(async move {
-                if let Err(error) = watched.await {
-                    tracing::debug!(error = %error, "connection ended");
+                if let Err(error) = connection.await {
+                    tracing::debug!(%error, "connection ended");
                 }
+                drop(place);
             });
         }
         drop(listener);
@@ -150,6 +150,20 @@ pub(crate) async fn open(url: &DatabaseUrl) -> anyhow::Result<Store> {
         };
         anyhow::Error::new(error).context(context)
     })
+}
+
+/// The next connection, once there is a place for it.
+async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> std::io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.map_err(std::io::Error::other)?;
+    let (stream, _) = listener.accept().await?;
+    Ok((stream, place))
+}
+
+/// Whether a connection failed because its client has gone, which is no fault of ours.
+fn is_the_clients(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind;
+
+    matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset)
 }
 
 /// The view of a configured resource.

@@ -48,6 +48,9 @@ enum Command {
     Changepassword {
         /// The user; the one logged in to this machine when absent.
         username: Option<String>,
+        /// Django's name of the database; there is one.
+        #[arg(long, default_value = "default", value_parser = ["default"])]
+        database: String,
     },
     /// Show a user's DRF token, creating it on first use.
     #[command(name = "drf_create_token")]
@@ -105,7 +108,7 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
             return runtime()?
                 .block_on(prompt::unless_cancelled(async move { users::create_superuser(&config, &args).await }));
         }
-        Command::Changepassword { username } => {
+        Command::Changepassword { username, .. } => {
             small_runtime()?.block_on(users::change_password(&source.load(None)?, username))?;
         }
         Command::DrfCreateToken(args) => small_runtime()?.block_on(tokens::create_token(&source.load(None)?, &args))?,

@@ -37,6 +37,7 @@ pub struct Config {
     pub(crate) password_validators: Validators,
     pub(crate) header_timeout: Duration,
     pub(crate) shutdown_timeout: Duration,
+    pub(crate) max_connections: usize,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -142,6 +143,21 @@ mod tests {
         let refusal = refusal("[simple_jwt]\nrotate_refresh_tokens = \"yes\"");
         assert!(refusal.starts_with("countersign.toml:4: simple_jwt.rotate_refresh_tokens: "), "{refusal}");
         assert!(refusal.contains("expected a boolean"), "{refusal}");
+    }
+
+    #[test]
+    fn s2_a_refused_secret_is_not_shown() {
+        let refusal = refusal("[simple_jwt]\nsigning_key = 12345678");
+        assert_eq!(refusal, "countersign.toml:4: simple_jwt.signing_key: must be a text in quotes");
+    }
+
+    #[test]
+    fn an_override_that_is_refused_is_named() {
+        let mut overrides = Overrides::default();
+        overrides.environment.push(("COUNTERSIGN_SECRET_KEY".to_owned(), "k".repeat(40)));
+        overrides.environment.push(("COUNTERSIGN_DATABASE_URL".to_owned(), "mysql://x".to_owned()));
+        let refusal = Config::load(None, &overrides).expect_err("refused").to_string();
+        assert!(refusal.starts_with("COUNTERSIGN_DATABASE_URL: "), "{refusal}");
     }
 
     #[test]

@@ -43,12 +43,8 @@ async fn dispatch(State(routes): State<Arc<Routes>>, request: Request<Body>) -> 
 
 /// `301` to the path with a slash, query kept, for every method. Django 5.2 `CommonMiddleware`, `APPEND_SLASH`.
 fn redirect_to_slash(request: &Request<Body>) -> Response<Body> {
-    let mut location = format!("{}/", request.uri().path());
-    if let Some(query) = request.uri().query().filter(|query| !query.is_empty()) {
-        location.push('?');
-        location.push_str(query);
-    }
-    let location = crate::location::escaped(&location);
+    let path = format!("{}/", percent_decoded(request.uri().path()));
+    let location = crate::location::of(&path, request.uri().query().unwrap_or_default());
     let mut response = html_page(StatusCode::MOVED_PERMANENTLY, "");
     if let Ok(location) = HeaderValue::from_str(&location) {
         response.headers_mut().insert(LOCATION, location);

@@ -48,7 +48,8 @@ impl Pbkdf2Job {
 
 /// Everything needed to judge one password, detached from configuration and database, to be run on any thread.
 ///
-/// Whatever the reason for failure, about the same work is done (SECURITY A1): one hash as the preferred hasher makes it.
+/// Whatever the reason for failure, about the same work is done (SECURITY A1): one hash as the preferred hasher makes it. A stored
+/// hash that costs more than that takes its own, longer time.
 ///
 /// * Unknown user, unusable text, unknown algorithm, malformed text, parameters out of bounds, password too long: one
 ///   hash of the preferred hasher.

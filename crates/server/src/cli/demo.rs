@@ -49,7 +49,9 @@ fn prepare_folder(folder: &Path) -> anyhow::Result<PathBuf> {
         return Ok(config_file);
     }
     let key_file = folder.join("secret_key");
-    write_private(&key_file, &random_text::<50>()?)?;
+    if !key_file.exists() {
+        write_private(&key_file, &random_text::<50>()?)?;
+    }
     let quoted = |path: &Path| toml::Value::String(path.display().to_string()).to_string();
     let database = toml::Value::String(format!("sqlite:///{}", folder.join("db.sqlite3").display())).to_string();
     let text = format!(
@@ -92,6 +94,7 @@ async fn prepare_database(config: &Config) -> anyhow::Result<Password> {
 
 /// What the demo prints: each command stands alone and works when pasted.
 fn greeting(url: &str, config_file: &Path, password: &str) -> String {
+    let program = std::env::current_exe().map_or_else(|_| "countersign".to_owned(), |path| path.display().to_string());
     let login = format!("-d username={USERNAME} -d password={password}");
     let token = format!("$(curl -s {login} {url}/api-token-auth/ | cut -d'\"' -f4)");
     let refresh = format!("$(curl -s {login} {url}/api/token/ | cut -d'\"' -f4)");
@@ -115,7 +118,7 @@ fn greeting(url: &str, config_file: &Path, password: &str) -> String {
          # get a 401\n\
          curl -i -H \"Authorization: Token nonsense\" {url}/api/whoami/\n\n\
          # the whole path as a table\n\
-         countersign walkthrough --url {url} --username {USERNAME} --password {password}\n\n\
+         {program} walkthrough --url {url} --username {USERNAME} --password {password}\n\n\
          configuration: {}\n\
          Ctrl-C stops the server.\n",
         config_file.display(),
@@ -144,6 +147,8 @@ fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path).with_context(|| format!("cannot write {}", path.display()))?;
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?; // also of a file that was there
     file.write_all(text.as_bytes())?;
     Ok(())
 }

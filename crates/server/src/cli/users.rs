@@ -28,6 +28,9 @@ pub(super) struct CreateSuperuserArgs {
     /// `DJANGO_SUPERUSER_EMAIL` and `DJANGO_SUPERUSER_PASSWORD`.
     #[arg(long, visible_alias = "no-input")]
     noinput: bool,
+    /// Django's name of the database; there is one.
+    #[arg(long, default_value = "default", value_parser = ["default"])]
+    database: String,
     /// 0 prints nothing on success.
     #[arg(long, short, default_value_t = 1)]
     verbosity: u8,

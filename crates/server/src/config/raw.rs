@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use zeroize::Zeroizing;
 
 use super::duration::Length;
 
 #[derive(Default, Deserialize)] // no Debug: secrets inside
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawConfig {
-    pub secret_key: Option<String>,
+    pub secret_key: Option<SecretText>,
     pub secret_key_file: Option<PathBuf>,
-    pub secret_key_fallbacks: Vec<String>,
+    pub secret_key_fallbacks: Vec<SecretText>,
     pub database_url: Option<String>,
     pub bind: Option<String>,
     pub installed_apps: Option<Vec<String>>,
@@ -37,7 +39,7 @@ pub(super) struct RawSimpleJwt {
     pub blacklist_after_rotation: Option<bool>,
     pub update_last_login: Option<bool>,
     pub algorithm: Option<String>,
-    pub signing_key: Option<String>,
+    pub signing_key: Option<SecretText>,
     pub verifying_key: Option<String>,
     pub audience: Option<OneOrMany>,
     pub issuer: Option<OneOrMany>,
@@ -107,9 +109,21 @@ pub(super) const SIMPLE_JWT_KEYS: &[&str] = &[
     "check_user_is_active",
 ];
 
+/// A text that must not be shown, not even when it is refused; erased from memory when dropped.
+pub(super) struct SecretText(pub Zeroizing<String>);
+
+impl<'de> Deserialize<'de> for SecretText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match toml::Value::deserialize(deserializer)? {
+            toml::Value::String(text) => Ok(Self(Zeroizing::new(text))),
+            _ => Err(D::Error::custom("must be a text in quotes")),
+        }
+    }
+}
+
 /// A name, or `false` where Django says `None`.
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a name, or false to switch it off")]
 pub(super) enum Nullable {
     Off(bool),
     Name(String),
@@ -282,11 +296,11 @@ pub(super) struct RawResponse {
     pub body: String,
 }
 
-#[expect(clippy::struct_field_names, reason = "the file's own names")]
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawLimits {
     pub header_timeout: Option<Length>,
     pub body_timeout: Option<Length>,
     pub shutdown_timeout: Option<Length>,
+    pub max_connections: Option<usize>,
 }

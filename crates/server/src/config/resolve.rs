@@ -19,6 +19,9 @@ use super::source::Source;
 use super::{Config, ConfigError, resources, validators};
 use crate::view::ViewSettings;
 
+/// Later than this `exp` would leave the calendar (year 9999).
+const LONGEST_LIFETIME: SignedDuration = SignedDuration::from_hours(1000 * 365 * 24);
+
 pub(super) fn resolve(source: &Source) -> Result<Config, ConfigError> {
     let raw = &source.raw;
     let mut warnings = source.warnings.clone();
@@ -45,6 +48,10 @@ pub(super) fn resolve(source: &Source) -> Result<Config, ConfigError> {
         views: view_settings(source)?,
         header_timeout: timeout(source, "limits.header_timeout", raw.limits.header_timeout, 10)?,
         shutdown_timeout: timeout(source, "limits.shutdown_timeout", raw.limits.shutdown_timeout, 10)?,
+        max_connections: match raw.limits.max_connections {
+            Some(0) => return Err(source.error("limits.max_connections", "must be at least 1")),
+            given => given.unwrap_or(10_000),
+        },
         settings,
         warnings,
     })
@@ -71,7 +78,7 @@ fn secret_key(source: &Source) -> Result<Zeroizing<String>, ConfigError> {
         (Some(_), Some(_)) => {
             return Err(source.error("secret_key_file", "secret_key is set as well; keep one of the two"));
         }
-        (Some(key), None) => ("secret_key", Zeroizing::new(key.clone())),
+        (Some(key), None) => ("secret_key", key.0.clone()),
         (None, Some(path)) => {
             let text = std::fs::read_to_string(path).map_err(|error| {
                 source.error("secret_key_file", format!("{} cannot be read: {error}", path.display()))
@@ -111,8 +118,8 @@ fn signing_key(source: &Source, secret_key: &str, warnings: &mut Vec<String>) ->
             "belongs to asymmetric algorithms, which this version does not have; remove it",
         ));
     }
-    let (name, text) = match raw.signing_key.as_deref() {
-        Some(key) => ("simple_jwt.signing_key", key),
+    let (name, text) = match &raw.signing_key {
+        Some(key) => ("simple_jwt.signing_key", key.0.as_str()),
         None => ("secret_key", secret_key),
     };
     let secret = HmacSecret::new(text.as_bytes()).map_err(|error| source.error(name, error))?;
@@ -140,6 +147,9 @@ fn simple_jwt(source: &Source, settings: &mut Settings) -> Result<(), ConfigErro
         if let Some(length) = given {
             if length.0 <= SignedDuration::ZERO {
                 return Err(source.error(&format!("simple_jwt.{name}"), "must be longer than nothing"));
+            }
+            if length.0 > LONGEST_LIFETIME {
+                return Err(source.error(&format!("simple_jwt.{name}"), "must be at most 1000 years"));
             }
             *field = length.0;
         }

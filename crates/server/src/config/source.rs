@@ -37,6 +37,8 @@ pub(super) struct Source {
     text: String,
     pub raw: RawConfig,
     pub warnings: Vec<String>,
+    /// Keys that an override set, and what to call it.
+    overridden: Vec<(String, String)>,
 }
 
 impl Source {
@@ -59,8 +61,13 @@ impl Source {
 
     /// Reads text alone.
     pub(super) fn from_text(name: &str, text: &str) -> Result<Self, ConfigError> {
-        let mut source =
-            Self { name: name.to_owned(), text: text.to_owned(), raw: RawConfig::default(), warnings: Vec::new() };
+        let mut source = Self {
+            name: name.to_owned(),
+            text: text.to_owned(),
+            raw: RawConfig::default(),
+            warnings: Vec::new(),
+            overridden: Vec::new(),
+        };
         let table: Table = toml::from_str(text).map_err(|error| source.toml_error(&error))?;
         source.raw = match with_simple_jwt_moved(&table) {
             Some(moved) => moved.try_into().map_err(|error: toml::de::Error| source.toml_error(&error))?,
@@ -87,16 +94,22 @@ impl Source {
             }
             self.raw =
                 set(&mut table, &path, value).map_err(|error| ConfigError::new(format!("{variable}: {error}")))?;
+            self.overridden.push((path.join("."), variable.clone()));
         }
         for (flag, key, value) in &overrides.flags {
             let path: Vec<String> = key.split('.').map(str::to_owned).collect();
             self.raw = set(&mut table, &path, value).map_err(|error| ConfigError::new(format!("{flag}: {error}")))?;
+            self.overridden.push((path.join("."), (*flag).to_owned()));
         }
         Ok(())
     }
 
     /// An error about a key, with its line where the file has it.
     pub(super) fn error(&self, key: &str, problem: impl std::fmt::Display) -> ConfigError {
+        let set_by = self.overridden.iter().rev().find(|(overridden, _)| overridden == key);
+        if let Some((_, name)) = set_by {
+            return ConfigError::new(format!("{name}: {problem}"));
+        }
         match self.line_of(key) {
             Some(line) => ConfigError::new(format!("{}:{line}: {key}: {problem}", self.name)),
             None => ConfigError::new(format!("{}: {key}: {problem}", self.name)),
@@ -265,6 +278,7 @@ fn removed_setting(key: &str) -> Option<String> {
         "auth_header_type" => "auth_header_types",
         "auth_token_class" => "auth_token_classes",
         "token_backend_class" => "algorithm and signing_key",
+        "secret_key" => "signing_key",
         _ => return None,
     };
     Some(format!("the '{}' setting has been removed from SimpleJWT; use {instead}", key.to_uppercase()))

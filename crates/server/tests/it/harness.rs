@@ -169,6 +169,13 @@ impl Server {
         self.clock.set(now);
     }
 
+    /// A connection of its own.
+    pub(crate) fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).expect("connected");
+        stream.set_read_timeout(Some(Duration::from_mins(1))).expect("set");
+        stream
+    }
+
     /// Sends a request; header values are Latin-1. `Host`, `Content-Length` and `Connection: close` are added.
     pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&[u8]>) -> Answer {
         let mut request = Vec::new();
@@ -204,8 +211,7 @@ impl Server {
 
     /// As [`send_raw`](Self::send_raw); `None` when the connection ended without an answer.
     pub(crate) fn try_send_raw(&self, request: &[u8]) -> Option<Answer> {
-        let mut stream = TcpStream::connect(self.address).expect("connected");
-        stream.set_read_timeout(Some(Duration::from_mins(1))).expect("set");
+        let mut stream = self.connect();
         // The server may answer and close before it has read all of a body that it does not want.
         let _ = stream.write_all(request);
         let mut answer = Vec::new();

@@ -1,5 +1,7 @@
 //! What a resource's declaration promises, where no exchange was recorded.
 
+use std::io::{Read as _, Write as _};
+
 use countersign_server::Config;
 use serde_json::json;
 
@@ -115,6 +117,67 @@ fn o4_odd_headers_are_refused_and_never_break_the_server() {
     let spaces = format!("Token {}x", " ".repeat(30_000));
     assert_eq!(server.send("GET", "/api/whoami/", &[("authorization", &spaces)], None).status, 401);
 }
+
+#[test]
+fn an_answer_does_not_wait_for_what_follows_the_request() {
+    let (_database, server) = server("");
+    let request = b"GET /api/whoami/ HTTP/1.1\r\nHost: x\r\n\r\n";
+    for trailing in [&b"\r\n"[..], b"G", b"GET /api/"] {
+        let mut connection = server.connect();
+        connection.write_all(&[request, trailing].concat()).expect("sent");
+        let mut start = [0; 12];
+        connection.read_exact(&mut start).expect("an answer while the connection stays open");
+        assert_eq!(&start, b"HTTP/1.1 401");
+    }
+}
+
+#[test]
+fn s4_heads_that_cannot_be_read_are_answered() {
+    let (_database, server) = server("");
+    let many = "X: y\r\n".repeat(101);
+    assert_eq!(server.send_raw(format!("GET / HTTP/1.1\r\nHost: x\r\n{many}\r\n").as_bytes()).status, 431);
+    assert_eq!(server.send_raw(b"GET / HTTP/1.1\r\nHost: x\r\nX: a\x01b\r\n\r\n").status, 400);
+}
+
+#[test]
+fn a_client_that_says_nothing_is_let_go() {
+    let (_database, server) = server("[limits]\nheader_timeout = \"200ms\"\n");
+    for said in [&b""[..], b"P", b"PRI * HTTP/2.0\r\n", b"GET / HT"] {
+        let mut connection = server.connect();
+        connection.write_all(said).expect("sent");
+        let mut rest = Vec::new();
+        connection.read_to_end(&mut rest).expect("closed by the server");
+    }
+}
+
+#[test]
+fn j13_an_id_that_the_blacklist_cannot_hold_is_refused() {
+    use countersign_formats::json::{NonFinite, Value, parse};
+    use countersign_formats::jwt::{HmacAlgorithm, HmacSecret, SigningKey, sign};
+
+    let (_database, server) = server("[simple_jwt]\nblacklist_after_rotation = true\nrotate_refresh_tokens = true\n");
+    let key = SigningKey::hmac(HmacAlgorithm::Hs256, &HmacSecret::new(SECRET_KEY).expect("a secret"));
+    let token = |claims: &str| {
+        let claims = format!(r#"{{"token_type":"refresh","exp":1750086400,"user_id":"1",{claims}}}"#);
+        let Ok(Value::Object(claims)) = parse(&claims, NonFinite::Refuse) else { panic!("no object: {claims}") };
+        sign(&claims, &key)
+    };
+    for claims in [r#""jti":"a\u0000b""#, r#""jti":"\ud800""#, r#""jti":"x","iss":5"#] {
+        for (path, field) in [("refresh", "refresh"), ("verify", "token"), ("blacklist", "refresh")] {
+            let body = format!(r#"{{"{field}":"{}"}}"#, token(claims));
+            let json = [("content-type", "application/json")];
+            let answer = server.send("POST", &format!("/api/token/{path}/"), &json, Some(body.as_bytes()));
+            let is_iss = claims.contains("iss");
+            if is_iss && path != "refresh" {
+                assert_eq!(answer.status, 200, "{claims} {path}: nothing is signed again");
+            } else {
+                assert_eq!((answer.status, answer.body.as_str()), (401, INVALID), "{claims} {path}");
+            }
+        }
+    }
+}
+
+const INVALID: &str = r#"{"detail":"Token is invalid","code":"token_not_valid"}"#;
 
 #[test]
 fn b3_token_answers_are_not_cached() {
