@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -33,10 +32,9 @@ class Server:
 
     name = "server"
 
-    def __init__(self, choice, database, folder):
-        self.choice = choice
-        self.database = Path(database)
-        self.folder = Path(folder)
+    def __init__(self, choice, database, folder=None):
+        self.choice, self.database = choice, database
+        self.folder = Path(folder or database.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.process = None
         self.port = None
@@ -102,7 +100,7 @@ class Django(Server):
 
     name = "django"
 
-    def __init__(self, choice, database, folder, workers=1, threads=4):
+    def __init__(self, choice, database, folder=None, workers=1, threads=4):
         super().__init__(choice, database, folder)
         self.workers, self.threads = workers, threads
 
@@ -159,7 +157,7 @@ class Countersign(Server):
 
     name = "countersign"
 
-    def __init__(self, choice, database, folder, text=None):
+    def __init__(self, choice, database, folder=None, text=None):
         super().__init__(choice, database, folder)
         self.text = text
 
@@ -226,10 +224,3 @@ class Countersign(Server):
             capture_output=True, text=True, timeout=120,
         )  # fmt: skip
 
-
-def copy_database(source, target):
-    """Copies a database nobody has open."""
-    target = Path(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
-    return target

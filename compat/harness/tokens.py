@@ -4,6 +4,7 @@ import base64
 import json
 import time
 import uuid
+from datetime import UTC, datetime
 
 import jwt
 
@@ -21,6 +22,11 @@ def parts(token):
 def claims(token):
     """Payload of a JWT; the signature is not looked at."""
     return json.loads(parts(token)[1])
+
+
+def instant(seconds):
+    """A whole second of Unix time as Django writes it into a database."""
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat(" ")
 
 
 def mint(kind, user, choice=None, /, drop=(), lifetime=300, key=None, algorithm=None, **changes):
