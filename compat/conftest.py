@@ -27,17 +27,21 @@ def pytest_addoption(parser):
 def pytest_generate_tests(metafunc):
     """Store by store, as PostgreSQL and SQLite take turns at most once."""
     if "store" in metafunc.fixturenames:
-        chosen = metafunc.config.getoption("store")
-        stores = list(STAGES) if chosen == "both" else [chosen]
-        metafunc.parametrize("store", stores, indirect=True, scope="session")
+        metafunc.parametrize("store", chosen_stores(metafunc.config), indirect=True, scope="session")
+
+
+def chosen_stores(config):
+    """The stores that this run is about."""
+    chosen = config.getoption("store")
+    return list(STAGES) if chosen == "both" else [chosen]
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """What shares servers stays on one worker: a file's tests of one store, and of one setting."""
+    """What shares servers stays on one worker: a file's tests of one store, one setting, one deployment."""
     for item in items:
         chosen = item.callspec.params if hasattr(item, "callspec") else {}
-        group = [item.path.stem, chosen.get("store", ""), chosen.get("setting", "")]
+        group = [item.path.stem, *(chosen.get(name, "") for name in ("store", "setting", "deployment"))]
         item.add_marker(pytest.mark.xdist_group("-".join(filter(None, group))))
 
 

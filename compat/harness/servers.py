@@ -95,8 +95,54 @@ class Server:
         self.stop()
 
 
-class Django(Server):
-    """Django + DRF + SimpleJWT under gunicorn."""
+class Gunicorn(Server):
+    """A Django project under gunicorn. Subclasses say which, and in what environment."""
+
+    directory = PROJECT
+    application = "wsgi:application"
+    workers, threads = 1, 4
+
+    def environment(self):
+        """Environment of gunicorn and manage.py."""
+        raise NotImplementedError
+
+    def start(self):
+        """Gunicorn inherits a listening socket, so no port can be lost between choosing and binding."""
+        listener = socket.socket()
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(512)
+        self.port = listener.getsockname()[1]
+        with (self.folder / f"{self.name}.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [
+                    sys.executable, "-m", "gunicorn", self.application,
+                    "--bind", f"fd://{listener.fileno()}",
+                    "--workers", str(self.workers), "--threads", str(self.threads),
+                    "--no-control-socket", "--keep-alive", "75",
+                    "--log-level", "warning",
+                ],
+                cwd=self.directory, env=self.environment(), stdout=log, stderr=log,
+                stdin=subprocess.DEVNULL, pass_fds=[listener.fileno()],
+            )  # fmt: skip
+        listener.close()
+        self._wait_until_it_answers()
+        return self
+
+    def argv(self, *arguments):
+        """Command line of a management command."""
+        return [sys.executable, str(self.directory / "manage.py"), *map(str, arguments)]
+
+    def run(self, *arguments, env=None, input=None):
+        """Runs a management command to its end, without a terminal."""
+        return subprocess.run(
+            self.argv(*arguments), env={**self.environment(), **(env or {})}, cwd=self.folder,
+            input=input, stdin=None if input is not None else subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+
+
+class Django(Gunicorn):
+    """Django + DRF + SimpleJWT with the settings of a choice."""
 
     name = "django"
 
@@ -117,45 +163,12 @@ class Django(Server):
             "DJANGO_COLORS": "nocolor",
         }
 
-    def start(self):
-        """Gunicorn inherits a listening socket, so no port can be lost between choosing and binding."""
-        listener = socket.socket()
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(512)
-        self.port = listener.getsockname()[1]
-        with (self.folder / "django.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [
-                    sys.executable, "-m", "gunicorn", "wsgi:application",
-                    "--bind", f"fd://{listener.fileno()}",
-                    "--workers", str(self.workers), "--threads", str(self.threads),
-                    "--no-control-socket", "--keep-alive", "75",
-                    "--log-level", "warning",
-                ],
-                cwd=PROJECT, env=self.environment(), stdout=log, stderr=log,
-                stdin=subprocess.DEVNULL, pass_fds=[listener.fileno()],
-            )  # fmt: skip
-        listener.close()
-        self._wait_until_it_answers()
-        return self
-
-    def argv(self, *arguments):
-        """Command line of a management command."""
-        return [sys.executable, str(PROJECT / "manage.py"), *map(str, arguments)]
-
-    def run(self, *arguments, env=None, input=None):
-        """Runs a management command to its end, without a terminal."""
-        return subprocess.run(
-            self.argv(*arguments), env={**self.environment(), **(env or {})}, cwd=self.folder,
-            input=input, stdin=None if input is not None else subprocess.DEVNULL,
-            capture_output=True, text=True, timeout=120,
-        )  # fmt: skip
-
 
 class Countersign(Server):
     """The program under test."""
 
     name = "countersign"
+    flags = ()
 
     def __init__(self, choice, database, folder=None, text=None):
         super().__init__(choice, database, folder)
@@ -176,7 +189,7 @@ class Countersign(Server):
         """Waits for the line with the bound address, then for an answer there."""
         log = (self.folder / "countersign.log").open("ab")
         self.process = subprocess.Popen(
-            [countersign_program(), "serve", "--config", str(self.config())],
+            [countersign_program(), "serve", "--config", str(self.config()), *self.flags],
             env=self.environment(), cwd=self.folder, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=log,
         )  # fmt: skip
