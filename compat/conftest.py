@@ -79,6 +79,22 @@ class Pair:
         return database.user_id(self.database, username)
 
 
+@pytest.fixture
+def account(record_property):
+    """Keeps an account of traffic for the end of the run, whether the test passes or not."""
+    return lambda title, traffic: record_property("account", f"{title}\n{traffic.table()}")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Shows the accounts that tests gave of their traffic."""
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            for name, text in getattr(report, "user_properties", ()):
+                if name == "account" and report.when == "call":
+                    terminalreporter.section(report.nodeid)
+                    terminalreporter.write_line(text)
+
+
 @pytest.fixture(scope="session")
 def store(request):
     """The store under the test: "sqlite" or "postgres"."""

@@ -4,8 +4,12 @@ The server is that of COUNTERSIGN_TEST_POSTGRES, which `scripts/with-postgres` s
 the suite gets a database of its own there, copied from a template and dropped afterwards.
 """
 
+import contextlib
 import itertools
 import os
+import shutil
+import subprocess
+import tempfile
 import threading
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +18,8 @@ from urllib.parse import quote, unquote, urlsplit
 import psycopg
 from psycopg.rows import dict_row
 from psycopg.types.datetime import TimestamptzLoader
+
+from .ports import free_port
 
 VARIABLE = "COUNTERSIGN_TEST_POSTGRES"
 NUMBER = itertools.count()
@@ -137,8 +143,8 @@ class _Transaction:
 class PostgresStages:
     """Makes databases for the tests of one run."""
 
-    def __init__(self):
-        self.server, self.made = server_of_the_tests(), []
+    def __init__(self, server=None):
+        self.server, self.made = server or server_of_the_tests(), []
 
     def empty(self, folder, template="template0", search_path=None):
         """A new database with nothing in it."""
@@ -160,6 +166,52 @@ class PostgresStages:
         """Drops what was made."""
         while self.made:
             self.made.pop().drop()
+
+
+class Cluster:
+    """A PostgreSQL of a test's own, to be stopped and started under its clients. Always on the same port."""
+
+    def __init__(self):
+        self.bin = Path(os.environ[VARIABLE + "_BIN"])
+        # Not below pytest's folders, which the account of the server may not enter.
+        self.folder = Path(tempfile.mkdtemp(prefix="countersign-cluster."))
+        self._as = ()
+        if os.getuid() == 0:
+            self._as = ("runuser", "-u", "postgres", "--")
+            shutil.chown(self.folder, "postgres")
+        self._run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
+        self.port = free_port()
+
+    @property
+    def data(self):
+        """Its data directory."""
+        return str(self.folder / "data")
+
+    @property
+    def url(self):
+        """The address of its first database."""
+        return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+
+    def _run(self, program, *arguments):
+        subprocess.run(
+            [*self._as, str(self.bin / program), *arguments], cwd=self.folder, check=True, timeout=60,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def start(self):
+        """Starts it and waits until it takes connections."""
+        options = f"-c listen_addresses=127.0.0.1 -c port={self.port} -c unix_socket_directories={self.folder}"
+        self._run("pg_ctl", "-D", self.data, "-l", str(self.folder / "log"), "-w", "-s", "-o", options, "start")
+
+    def stop(self, mode="fast"):
+        """Stops it and waits until it is gone; its clients' connections end."""
+        self._run("pg_ctl", "-D", self.data, "-m", mode, "-w", "-s", "stop")
+
+    def close(self):
+        """Takes it away."""
+        with contextlib.suppress(subprocess.CalledProcessError):  # it may be down
+            self.stop("immediate")
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def connect(url, **options):

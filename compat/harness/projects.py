@@ -91,14 +91,6 @@ class ProjectSite(Gunicorn):
         result = self.run("migrate")
         assert result.returncode == 0, result.stderr
 
-    def shell(self, code, **names):
-        """Runs lines of Python in the project, as `manage.py shell` does, with some names set; what they print."""
-        given = "".join(f"{name} = {value!r}\n" for name, value in names.items())
-        setup = "from django.contrib.auth import get_user_model\nUser = get_user_model()\n"
-        result = self.run("shell", "--verbosity", "0", "-c", setup + given + code)
-        assert result.returncode == 0, result.stderr
-        return result.stdout
-
     def add_user(self, name, password, hasher="default"):
         """Makes a user at Django."""
         self.shell(

@@ -1,8 +1,10 @@
 """Starts, watches and stops the two servers and runs their commands."""
 
+import contextlib
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -140,6 +142,14 @@ class Gunicorn(Server):
             capture_output=True, text=True, timeout=120,
         )  # fmt: skip
 
+    def shell(self, code, **names):
+        """Runs lines of Python in the project, as `manage.py shell` does, with some names set; what they print."""
+        given = "".join(f"{name} = {value!r}\n" for name, value in names.items())
+        setup = "from django.contrib.auth import get_user_model\nUser = get_user_model()\n"
+        result = self.run("shell", "--verbosity", "0", "-c", setup + given + code)
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
 
 class Django(Gunicorn):
     """Django + DRF + SimpleJWT with the settings of a choice."""
@@ -169,15 +179,16 @@ class Countersign(Server):
 
     name = "countersign"
     flags = ()
+    announced = False
 
-    def __init__(self, choice, database, folder=None, text=None):
+    def __init__(self, choice, database, folder=None, text=None, bind="127.0.0.1:0"):
         super().__init__(choice, database, folder)
-        self.text = text
+        self.text, self.bind = text, bind
 
     def config(self):
         """Writes the configuration file and returns its path."""
         path = self.folder / "countersign.toml"
-        text = self.text if self.text is not None else self.choice.countersign(self.database)
+        text = self.text if self.text is not None else self.choice.countersign(self.database, self.bind)
         path.write_text(text)
         return path
 
@@ -191,15 +202,14 @@ class Countersign(Server):
         self.process = subprocess.Popen(
             [countersign_program(), "serve", "--config", str(self.config()), *self.flags],
             env=self.environment(), cwd=self.folder, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=log,
+            stdout=subprocess.PIPE, stderr=log, start_new_session=True,
         )  # fmt: skip
-        found = threading.Event()
+        self.announced, found = False, threading.Event()
         reader = threading.Thread(target=self._read, args=(log, found), daemon=True)
         reader.start()
         found.wait(START_DEADLINE)
-        if self.port is None:
-            self.process.kill()
-            self.process.wait()
+        if not self.announced:
+            self.kill()
             raise AssertionError(
                 f"countersign printed no address (exit {self.process.returncode}):\n{self.log}"
             )
@@ -213,16 +223,16 @@ class Countersign(Server):
             log.flush()
             match = re.search(rb"http://127\.0\.0\.1:(\d+)", line)
             if match and not found.is_set():
-                self.port = int(match[1])
+                self.port, self.announced = int(match[1]), True
                 found.set()
         found.set()
         log.close()
 
     def kill(self):
-        """kill -9."""
-        self.process.kill()
+        """kill -9, the stand-in's workers included."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
-        self.port = None
 
     def argv(self, command, *arguments):
         """Command line of a command of the program."""
