@@ -83,6 +83,10 @@ DIFFERENCES = [
         detail("The user's password has been changed.", "password_changed"), django=(200,),
     ),
     Difference(
+        "A NUL in a Basic user name crashes Django on PostgreSQL (500) and not on SQLite (401).",
+        r"auth/.*/basic-nul", 401, detail("Invalid username/password."), django=(500,),
+    ),
+    Difference(
         "Characters that no URI may hold (RFC 3986) end the request before it is looked at.",
         r"slash/query-unescaped", 400, r"", django=(301,),
     ),
