@@ -5,6 +5,7 @@ import hashlib
 import random
 import re
 import time
+import uuid
 
 from . import database, tokens
 
@@ -99,6 +100,8 @@ class Filler:
             "nullid": {user: None},
             "ghost": {user: "ghost" if self.jwt.get("USER_ID_FIELD") == "username" else "999999"},
             "oddid": {user: "not-a-number"},
+            "hugeid": {user: str(2**31)},
+            "vastid": {user: "9" * 40},
             "badrevoke": {"hash_password": "0" * 32},
             "goodrevoke": {"hash_password": self.hashes["alice"]},
             "custom": {"name": "Zoë", "n": 1.5, "nothing": None, "groups": ["a", {"b": True}]},
@@ -106,6 +109,8 @@ class Filler:
             "stringexp": {"exp": str(now + 300)},
             "hugeexp": {"exp": 10**20},
             "emptyjti": {jti: ""},
+            "longjti": {jti: uuid.uuid4().hex * 9},
+            "nuljti": {jti: uuid.uuid4().hex + "\0"},
             "intjti": {jti: random.getrandbits(48)},
             "intsub": {"sub": 5},
             "wrongtype": {type_claim: "acces"},

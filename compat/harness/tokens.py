@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import time
 import uuid
 from datetime import UTC, datetime
@@ -74,8 +75,8 @@ def shape(token, lifetimes=True):
     content = json.loads(payload)
     now = content.get("iat")
     for name, entry in content.items():
-        if isinstance(entry, str) and len(entry) == 32 and all(c in "0123456789abcdef" for c in entry):
-            content[name] = "<hex32>"
+        if isinstance(entry, str) and re.fullmatch(r"(?:[0-9a-f]{32})+\0?", entry):
+            content[name] = f"<hex{len(entry)}>"
         elif name == "iat":
             content[name] = "<now>"
         elif name in ("exp", "refresh_exp") and isinstance(entry, int) and isinstance(now, int):
