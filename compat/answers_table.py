@@ -270,6 +270,8 @@ def authorization():
         "bearer-none": "Bearer {{alg-none:access}}", "bearer-no-user": "Bearer {{nouser:access}}",
         "bearer-ghost": "Bearer {{ghost:access}}", "bearer-revoked-claim": "Bearer {{badrevoke:access}}",
         "bearer-good-claim": "Bearer {{goodrevoke:access}}", "bearer-int-id": "Bearer {{intid:access}}",
+        "bearer-huge-id": "Bearer {{hugeid:access}}", "bearer-vast-id": "Bearer {{vastid:access}}",
+        "bearer-long-jti": "Bearer {{longjti:access}}", "bearer-nul-jti": "Bearer {{nuljti:access}}",
         "bearer-odd-id": "Bearer {{oddid:access}}", "bearer-null-id": "Bearer {{nullid:access}}", "bearer-no-jti": "Bearer {{nojti:access}}",
         "bearer-no-type": "Bearer {{notype:access}}", "bearer-no-exp": "Bearer {{noexp:access}}",
         "bearer-future-iat": "Bearer {{futureiat:access}}", "bearer-nbf": "Bearer {{nbf:access}}",
@@ -306,6 +308,8 @@ def token_views():
         "badrevoke:refresh", "goodrevoke:refresh", "norefreshexp:sliding", "oldrefreshexp:sliding", "blacklisted:refresh",
         "blacklisted:sliding", "recorded:refresh", "recorded:sliding", "floatexp:refresh", "emptyjti:access",
         "intjti:refresh", "intsub:refresh", "notobject:refresh", "wrongtype:refresh", "ghost:sliding", "ghost:access",
+        "hugeid:access", "vastid:access", "hugeid:sliding", "vastid:sliding", "longjti:access", "nuljti:access",
+        "hugeid:refresh", "vastid:refresh", "longjti:refresh", "longjti:sliding", "nuljti:refresh", "nuljti:sliding",
         "ghost:refresh", "oddid:refresh", "nojti:refresh", "nojti:sliding", "stringexp:refresh", "hugeexp:refresh",
     ]  # fmt: skip
     for path, name in ((REFRESH, "refresh"), (VERIFY, "token"), (BLACKLIST, "refresh"), (SLIDING_REFRESH, "token")):

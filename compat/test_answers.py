@@ -79,11 +79,7 @@ def pair_for(start_pair):
             pair = start_pair(SETTINGS[setting]).__enter__()
             running[setting] = pair
             pair.filler = Filler(pair)
-            pair.tables = [
-                table
-                for table in TABLES
-                if database.rows(pair.path, "SELECT 1 FROM sqlite_master WHERE name = ?", table)
-            ]
+            pair.tables = [table for table in TABLES if table in pair.database.tables()]
         return running[setting]
 
     def stop():
@@ -96,7 +92,8 @@ def pair_for(start_pair):
 
 def counted(pair):
     """Number of rows of the tables that requests write to."""
-    return [database.value(pair.path, f"SELECT count(*) FROM {table}") for table in pair.tables]
+    counts = ", ".join(f"(SELECT count(*) FROM {table}) AS {table}" for table in pair.tables)
+    return list(database.one(pair.database, f"SELECT {counts}").values())
 
 
 def asked(pair, server, case):

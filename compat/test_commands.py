@@ -24,8 +24,7 @@ class Sides:
     def __init__(self, new_database):
         self.sides = []
         for kind in (Django, Countersign):
-            path = new_database()
-            self.sides.append(kind(Choice(), path, path.parent))
+            self.sides.append(kind(Choice(), new_database()))
         self.django, self.countersign = self.sides
 
     def both(self, *arguments, **options):
@@ -101,7 +100,7 @@ def test_superuser_made_here_is_a_superuser_there(start_pair):
             assert result.returncode == 0, result.stderr
             login = reader.post("/api-token-auth/", {"username": name, "password": GOOD})
             assert login.status == 200, login.text
-            row = database.one(pair.path, "SELECT * FROM auth_user WHERE username = ?", name)
+            row = database.one(pair.database, "SELECT * FROM auth_user WHERE username = ?", name)
             assert (row["is_superuser"], row["is_staff"], row["is_active"]) == (1, 1, 1)
 
 
@@ -241,9 +240,8 @@ def test_flushexpiredtokens(sides):
                     side.database,
                     """SELECT o.token, b.id IS NOT NULL AS b FROM token_blacklist_outstandingtoken o
                        LEFT JOIN token_blacklist_blacklistedtoken b ON b.token_id = o.id
-                       WHERE o.expires_at NOT BETWEEN datetime(?, 'unixepoch') AND datetime(?, 'unixepoch')
-                       ORDER BY o.id""",
-                    now, now + 120,
+                       WHERE o.expires_at NOT BETWEEN ? AND ? ORDER BY o.id""",
+                    tokens.instant(now), tokens.instant(now + 120),
                 )
             ]
         )  # fmt: skip
@@ -254,7 +252,7 @@ class _PairLike:
     """What `Filler` needs to know of one side."""
 
     def __init__(self, side):
-        self.path, self.choice = side.database, side.choice
+        self.database, self.choice = side.database, side.choice
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_first_logins_at_both_make_one_token_each(start_pair):
         stored = {
             row["username"]: row["key"]
             for row in database.rows(
-                pair.path,
+                pair.database,
                 "SELECT u.username, t.key FROM authtoken_token t JOIN auth_user u ON u.id = t.user_id",
             )
         }
@@ -81,12 +81,12 @@ def test_logins_and_refreshes_at_both(start_pair):
         results = in_parallel(jobs)
         live = [token for alive, _ in results for token in alive]
         dead = [token for _, gone in results for token in gone]
-        assert database.value(pair.path, OUTSTANDING) == len(live) + len(dead)
-        assert database.value(pair.path, BLACKLISTED) == len(dead)
+        assert database.value(pair.database, OUTSTANDING) == len(live) + len(dead)
+        assert database.value(pair.database, BLACKLISTED) == len(dead)
         recorded = {
             row["token"]: row["blacklisted"]
             for row in database.rows(
-                pair.path,
+                pair.database,
                 """SELECT o.token, b.id IS NOT NULL AS blacklisted FROM token_blacklist_outstandingtoken o
                    LEFT JOIN token_blacklist_blacklistedtoken b ON b.token_id = o.id""",
             )
@@ -116,8 +116,8 @@ def test_one_refresh_token_rotates_once(start_pair):
             for status, body in answers:
                 if status == 401:
                     assert body == {"detail": "Token is blacklisted", "code": "token_not_valid"}
-        assert database.value(pair.path, BLACKLISTED) == rounds
-        assert database.value(pair.path, OUTSTANDING) == 2 * rounds
+        assert database.value(pair.database, BLACKLISTED) == rounds
+        assert database.value(pair.database, OUTSTANDING) == 2 * rounds
 
 
 def test_one_blacklisting_wins(start_pair):
@@ -134,5 +134,5 @@ def test_one_blacklisting_wins(start_pair):
             )
             statuses = [status for status, _ in answers]
             assert set(statuses) <= {200, 401} and 200 in statuses
-        assert database.value(pair.path, BLACKLISTED) == 10
-        assert database.value(pair.path, OUTSTANDING) == 10
+        assert database.value(pair.database, BLACKLISTED) == 10
+        assert database.value(pair.database, OUTSTANDING) == 10

@@ -54,17 +54,17 @@ def test_verified_and_upgraded_alike(pair, stored, name):
     prefixes = []
     for server, other in pair.directions():
         user = f"{server.name}-{stored}-{name}"
-        before = database.password_of(pair.path, user)
+        before = database.password_of(pair.database, user)
         assert log_in(server, user, password + "!").status == 400
-        assert database.password_of(pair.path, user) == before
+        assert database.password_of(pair.database, user) == before
         answer = log_in(server, user, password)
         assert answer.status == 200, answer.text
-        after = database.password_of(pair.path, user)
+        after = database.password_of(pair.database, user)
         assert (after == before) == (stored == pair.preferred)
         assert accepted_by_django(password, after)
         assert not accepted_by_django(password + "!", after)
         assert log_in(other, user, password).json() == answer.json()
-        assert database.password_of(pair.path, user) == after, "the other wanted to hash again"
+        assert database.password_of(pair.database, user) == after, "the other wanted to hash again"
         prefixes.append((after.split("$")[0], len(after)))
     assert prefixes[0] == prefixes[1]
 
@@ -104,9 +104,9 @@ def test_outdated_work_is_renewed(start_pair, hasher, work):
     with start_pair(preferring(hasher), accounts) as pair:
         forms = []
         for server in pair.servers:
-            before = database.password_of(pair.path, server.name)
+            before = database.password_of(pair.database, server.name)
             assert log_in(server, server.name, "correct horse").status == 200
-            after = database.password_of(pair.path, server.name)
+            after = database.password_of(pair.database, server.name)
             assert after != before
             assert accepted_by_django("correct horse", after)
             forms.append(work_part(after))
@@ -137,10 +137,10 @@ def test_true_defaults(start_pair, hasher):
         forms = []
         for server, other in pair.directions():
             assert log_in(server, server.name, "correct horse").status == 200
-            after = database.password_of(pair.path, server.name)
+            after = database.password_of(pair.database, server.name)
             forms.append(work_part(after))
             assert log_in(other, server.name, "correct horse").status == 200
-            assert database.password_of(pair.path, server.name) == after
+            assert database.password_of(pair.database, server.name) == after
         assert forms[0] == forms[1]
 
 
@@ -148,16 +148,16 @@ def test_upgrade_happens_for_inactive_users_and_not_on_failure(start_pair):
     """Django hashes again before it looks at is_active; the answer stays a refusal."""
     hashed = made_by_django("correct horse", "pbkdf2_sha1")
     accounts = [
-        {"username": f"{name}-{active}", "password": hashed, "is_active": active}
+        {"username": f"{name}-{active}", "password": hashed, "is_active": bool(active)}
         for name in ("django", "countersign")
         for active in (0, 1)
     ]
     with start_pair(Choice(), accounts) as pair:
         for server in pair.servers:
             assert log_in(server, f"{server.name}-1", "wrong").status == 400
-            assert database.password_of(pair.path, f"{server.name}-1") == hashed
+            assert database.password_of(pair.database, f"{server.name}-1") == hashed
             assert log_in(server, f"{server.name}-0", "correct horse").status == 400
-            assert database.password_of(pair.path, f"{server.name}-0").startswith("pbkdf2_sha256$1000$")
+            assert database.password_of(pair.database, f"{server.name}-0").startswith("pbkdf2_sha256$1000$")
 
 
 def test_short_salt_is_renewed(start_pair):
@@ -171,7 +171,7 @@ def test_short_salt_is_renewed(start_pair):
     with start_pair(Choice(), accounts) as pair:
         for server in pair.servers:
             assert log_in(server, server.name, "correct horse").status == 200
-            after = database.password_of(pair.path, server.name)
+            after = database.password_of(pair.database, server.name)
             assert len(after.split("$")[2]) == 22
             assert accepted_by_django("correct horse", after)
 
@@ -191,7 +191,7 @@ def test_useless_stored_values_never_match(start_useless, stored, path):
     for password in ("correct horse", stored or "x", "!"):
         body = {"username": f"u{index}", "password": password}
         assert pair.countersign.post(path, body).status == (400 if path == "/api-token-auth/" else 401)
-    assert database.password_of(pair.path, f"u{index}") == stored
+    assert database.password_of(pair.database, f"u{index}") == stored
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +205,7 @@ def start_useless(start_pair):
             if stored not in values:
                 values.append(stored)
                 database.add_users(
-                    pair.path, [{"username": f"u{values.index(stored)}", "password": stored}]
+                    pair.database, [{"username": f"u{values.index(stored)}", "password": stored}]
                 )
             return values.index(stored), pair
 

@@ -3,18 +3,20 @@
 import os
 import socket
 import subprocess
+import threading
 
 import pytest
 from harness.choice import AUTHTOKEN, BLACKLIST, Choice
 from harness.servers import Countersign, countersign_program
+from harness.sqlite import SqliteDatabase
 
-GOOD = 'secret_key = "%s"\ndatabase_url = "sqlite:///%s"\nbind = "127.0.0.1:0"\n'
+GOOD = 'secret_key = "%s"\ndatabase_url = "%s"\nbind = "127.0.0.1:0"\n'
 SECRET = "a-secret-key-that-is-long-enough-0123456789-0123456789-0123456789"
 
 
 def text(database, *lines, secret=SECRET):
     """A configuration: three good lines, then these."""
-    return GOOD % (secret, database) + "\n".join(lines) + "\n"
+    return GOOD % (secret, database.url) + "\n".join(lines) + "\n"
 
 
 #  name: (lines after the three good ones, what the message must name, line number in the file)
@@ -94,7 +96,7 @@ def test_empty_secret_key(made_by, tmp_path, command):
 def test_missing_secret_key(made_by, tmp_path):
     """There is no default."""
     config = tmp_path / "countersign.toml"
-    config.write_text(f'database_url = "sqlite:///{made_by()}"\n')
+    config.write_text(f'database_url = "{made_by().url}"\n')
     refused(run("serve", config, tmp_path), "secret_key")
 
 
@@ -110,24 +112,58 @@ def test_user_id_field_without_a_column(made_by, tmp_path):
     refused(run("serve", config, tmp_path), "user_id_field", "shoe_size")
 
 
-def test_missing_database(tmp_path):
-    """Serving does not make a database by the way; the message says what does."""
+def test_missing_database(stages, tmp_path):
+    """Serving does not make a database by the way; the message names it."""
+    absent = stages.absent(tmp_path)
     config = tmp_path / "countersign.toml"
-    config.write_text(text(tmp_path / "none.sqlite3"))
-    line = refused(run("serve", config, tmp_path), "none.sqlite3")
-    assert "migrate" in line
-    assert not (tmp_path / "none.sqlite3").exists()
+    config.write_text(text(absent))
+    for _ in range(2):
+        refused(run("serve", config, tmp_path), *absent.named)
+
+
+def test_missing_file_is_not_made(tmp_path):
+    """No SQLite file comes about by serving, and the message says what makes one."""
+    absent = SqliteDatabase(tmp_path)
+    config = tmp_path / "countersign.toml"
+    config.write_text(text(absent))
+    refused(run("serve", config, tmp_path), "migrate")
+    assert not absent.path.exists()
 
 
 def test_file_that_is_no_database(tmp_path):
     """Something else than a database is left as it is."""
-    other = tmp_path / "notes.txt"
-    other.write_text("these are notes, not a database\n" * 100)
+    other = SqliteDatabase(tmp_path)
+    other.path.write_text("these are notes, not a database\n" * 100)
     config = tmp_path / "countersign.toml"
     config.write_text(text(other))
     for command in ("serve", "migrate"):
-        refused(run(command, config, tmp_path), "notes.txt")
-    assert other.read_text().startswith("these are notes")
+        refused(run(command, config, tmp_path), *other.named)
+    assert other.path.read_text().startswith("these are notes")
+
+
+def test_server_that_is_no_database(tmp_path):
+    """Whatever listens at the address of the database, the message names it, and never the password."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        threading.Thread(target=_hang_up, args=(other,), daemon=True).start()
+        config = tmp_path / "countersign.toml"
+        config.write_text(GOOD % (SECRET, f"postgresql://someone:their-password@{address}/db?sslmode=disable"))
+        line = refused(run("migrate", config, tmp_path), address)
+        assert "their-password" not in line
+        other.shutdown(socket.SHUT_RDWR)
+
+
+def _hang_up(listener):
+    """Greets whoever connects in another protocol, and closes."""
+    try:
+        while True:
+            connection, _ = listener.accept()
+            with connection:
+                connection.sendall(b"220 mail.example ESMTP\r\n")
+    except OSError:
+        pass  # the listener is gone: the test is over
 
 
 @pytest.mark.parametrize("apps", [(AUTHTOKEN,), (BLACKLIST,), ()], ids=["authtoken", "blacklist", "neither"])
@@ -159,9 +195,9 @@ def test_bad_address(made_by, tmp_path):
 
 def test_short_secret_key_is_only_warned_about(new_database):
     """Deployed projects have them: it serves, and says so."""
-    path = new_database()
+    shared = new_database()
     choice = Choice(secret_key="short")
-    with Countersign(choice, path, path.parent) as server:
+    with Countersign(choice, shared) as server:
         login = server.post("/api/token/", {"username": "alice", "password": "correct horse"})
         assert login.status == 200
         assert "secret_key" in server.log
@@ -179,8 +215,8 @@ def test_check_of_a_good_configuration(made_by, tmp_path):
 
 def test_environment_overrides_the_file(new_database):
     """COUNTERSIGN_… with `__` between levels."""
-    path = new_database()
-    server = Countersign(Choice(), path, path.parent)
+    shared = new_database()
+    server = Countersign(Choice(), shared)
     environment = server.environment() | {
         "COUNTERSIGN_SIMPLE_JWT__ACCESS_TOKEN_LIFETIME": "77s",
         "COUNTERSIGN_PATHS__WHOAMI": "/me/",
@@ -211,9 +247,9 @@ def test_wrong_environment_is_refused(made_by, tmp_path):
 
 def test_switched_off_path_is_not_there(new_database):
     """An empty path takes a view away."""
-    path = new_database()
-    toml = Choice().countersign(path) + '\n[paths]\ntoken_verify = ""\nobtain_auth_token = "/login/"\n'
-    with Countersign(Choice(), path, path.parent, text=toml) as server:
+    shared = new_database()
+    toml = Choice().countersign(shared) + '\n[paths]\ntoken_verify = ""\nobtain_auth_token = "/login/"\n'
+    with Countersign(Choice(), shared, text=toml) as server:
         assert server.post("/api/token/verify/", {"token": "x"}).status == 404
         assert server.post("/api-token-auth/", {}).status == 404
         assert server.post("/login/", {"username": "alice", "password": "correct horse"}).status == 200
@@ -221,8 +257,8 @@ def test_switched_off_path_is_not_there(new_database):
 
 def test_declared_response(new_database):
     """A protected resource with an answer of its own, and a token of another keyword."""
-    path = new_database()
-    toml = Choice().countersign(path) + """
+    shared = new_database()
+    toml = Choice().countersign(shared) + """
 [[protected]]
 path = "/reports/"
 authentication = ["jwt", { kind = "token", keyword = "Key", table = "authtoken_token" }]
@@ -230,7 +266,7 @@ permission = "is_authenticated"
 methods = ["GET", "POST"]
 response = { content_type = "application/json", body = '{"ok":true}' }
 """
-    with Countersign(Choice(), path, path.parent, text=toml) as server:
+    with Countersign(Choice(), shared, text=toml) as server:
         key = server.post("/api-token-auth/", {"username": "alice", "password": "correct horse"}).json()["token"]
         answer = server.whoami(f"Key {key}", "/reports/")
         assert (answer.status, answer.body) == (200, b'{"ok":true}')
@@ -241,8 +277,8 @@ response = { content_type = "application/json", body = '{"ok":true}' }
 
 def test_stops_when_asked(new_database):
     """SIGTERM ends it with exit code 0, without a word of trouble."""
-    path = new_database()
-    server = Countersign(Choice(), path, path.parent).start()
+    shared = new_database()
+    server = Countersign(Choice(), shared).start()
     server.stop()
     assert server.process.returncode == 0
     assert "panic" not in server.log

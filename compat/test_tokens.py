@@ -80,10 +80,9 @@ def test_drf_token_is_shared(pair):
         for server in pair.servers:
             body = ok(server.whoami(f"Token {key}"))
             assert body == {"user_id": pair.id_of(username), "username": username, "auth": "token"}
-        row = database.one(
-            pair.path, "SELECT *, typeof(created) AS t FROM authtoken_token WHERE key = ?", key
-        )
-        assert row["t"] == "text" and row["user_id"] == pair.id_of(username)
+        row = database.one(pair.database, "SELECT * FROM authtoken_token WHERE key = ?", key)
+        types = pair.database.types("authtoken_token", "key = ?", key)
+        assert types["created"] == pair.database.instant_type and row["user_id"] == pair.id_of(username)
         assert database.shape(row["created"]) in ("0000-00-00 00:00:00.000000", "0000-00-00 00:00:00")
 
 
@@ -112,22 +111,15 @@ def test_outstanding_rows_are_alike(pair):
             jti = claims[pair.choice.simple_jwt.get("JTI_CLAIM", "jti")]
             assert row["jti"] == jti
             assert row["user_id"] == pair.id_of("alice")
-            expires = database.value(
-                pair.path, "SELECT CAST(strftime('%s', ?) AS INTEGER)", row["expires_at"]
-            )
-            assert expires == claims["exp"]
-            forms.append((name, *row["types"], database.shape(row["created_at"]).split(".")[0],
+            assert row["expires_at"] == tokens.instant(claims["exp"])
+            forms.append((name, row["types"], database.shape(row["created_at"]).split(".")[0],
                           database.shape(row["expires_at"])))  # fmt: skip
     assert forms[:2] == forms[2:]
 
 
 def outstanding(pair, token):
-    row = database.one(pair.path, f"SELECT * FROM {OUTSTANDING} WHERE token = ?", token)
-    columns = ("id", "token", "created_at", "expires_at", "user_id", "jti")
-    expression = " || ',' || ".join(f"typeof({column})" for column in columns)
-    row["types"] = database.value(
-        pair.path, f"SELECT {expression} FROM {OUTSTANDING} WHERE token = ?", token
-    ).split(",")
+    row = database.one(pair.database, f"SELECT * FROM {OUTSTANDING} WHERE token = ?", token)
+    row["types"] = pair.database.types(OUTSTANDING, "token = ?", token)
     return row
 
 
@@ -181,12 +173,13 @@ def test_blacklisting_at_one_is_honoured_by_the_other(pair):
             verify = server.post("/api/token/verify/", {"token": refresh})
             assert verify.status == (400 if pair.setting == "rotation" else 200)
         row = database.one(
-            pair.path,
-            f"""SELECT b.*, typeof(b.blacklisted_at) AS type FROM {BLACKLISTED} b
+            pair.database,
+            f"""SELECT b.* FROM {BLACKLISTED} b
                 JOIN {OUTSTANDING} o ON o.id = b.token_id WHERE o.token = ?""",
             refresh,
         )
-        assert row["type"] == "text"
+        types = pair.database.types(BLACKLISTED, "id = ?", row["id"])
+        assert types["blacklisted_at"] == pair.database.instant_type
         assert database.shape(row["blacklisted_at"]).startswith("0000-00-00 00:00:00")
 
 
@@ -217,7 +210,7 @@ def test_rotation_at_one_is_honoured_by_the_other(start_pair):
                     assert (answer.status, answer.json()["detail"]) == (401, "Token is blacklisted")
             for token in chain:
                 assert outstanding(pair, token)["user_id"] == pair.id_of("alice")
-        count = database.value(pair.path, f"SELECT count(*) FROM {BLACKLISTED}")
+        count = database.value(pair.database, f"SELECT count(*) FROM {BLACKLISTED}")
         assert count == 8
 
 
@@ -226,7 +219,7 @@ def test_last_login(start_pair, rotation):
     """UPDATE_LAST_LOGIN writes the column at JWT login only, in Django's form."""
     with start_pair(SETTINGS["rotation" if rotation else "default"]) as pair:
         for server in pair.servers:
-            database.execute(pair.path, "UPDATE auth_user SET last_login = NULL")
+            database.execute(pair.database, "UPDATE auth_user SET last_login = NULL")
             login(server, "/api-token-auth/")
             assert last_login(pair) is None
             refresh = login(server)["refresh"]
@@ -240,7 +233,7 @@ def test_last_login(start_pair, rotation):
 
 
 def last_login(pair):
-    return database.value(pair.path, "SELECT last_login FROM auth_user WHERE username = 'alice'")
+    return database.value(pair.database, "SELECT last_login FROM auth_user WHERE username = 'alice'")
 
 
 def test_user_changes_are_seen_by_both(start_pair):
@@ -248,19 +241,19 @@ def test_user_changes_are_seen_by_both(start_pair):
     with start_pair(Choice(simple_jwt={"CHECK_REVOKE_TOKEN": True})) as pair:
         key = login(pair.django, "/api-token-auth/")["token"]
         access = login(pair.countersign)["access"]
-        database.execute(pair.path, "UPDATE auth_user SET is_active = 0 WHERE username = 'alice'")
+        database.execute(pair.database, "UPDATE auth_user SET is_active = FALSE WHERE username = 'alice'")
         for server in pair.servers:
             assert server.whoami(f"Token {key}").json() == {"detail": "User inactive or deleted."}
             assert server.whoami(f"Bearer {access}").json()["code"] == "user_inactive"
-        database.execute(pair.path, "UPDATE auth_user SET is_active = 1 WHERE username = 'alice'")
-        database.execute(pair.path, "DELETE FROM authtoken_token")
+        database.execute(pair.database, "UPDATE auth_user SET is_active = TRUE WHERE username = 'alice'")
+        database.execute(pair.database, "DELETE FROM authtoken_token")
         for server in pair.servers:
             assert server.whoami(f"Token {key}").json() == {"detail": "Invalid token."}
             ok(server.whoami(f"Bearer {access}"))
         changed = pair.django.run("changepassword", "alice", input="")
         assert changed.returncode != 0  # no terminal: the password stays
         database.execute(
-            pair.path,
+            pair.database,
             "UPDATE auth_user SET password = (SELECT password FROM auth_user WHERE username = 'café') "
             "WHERE username = 'alice'",
         )

@@ -75,7 +75,7 @@ def test_walkthrough_with_a_wrong_password_fails(server, arguments):
 
 def test_walkthrough_against_nothing_fails(pair):
     """No server there: a failure with a word about it, not a crash."""
-    nobody = Countersign(pair.choice, pair.path, pair.path.parent)
+    nobody = Countersign(pair.choice, pair.database)
     nobody.port = 1
     result = walk(nobody)
     assert result.returncode not in (0, 101)

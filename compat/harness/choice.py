@@ -46,7 +46,7 @@ class Choice:
         """The JSON that `django_project/site_settings.py` reads."""
         return {
             "secret_key": self.secret_key,
-            "database": str(database),
+            "database": database.django(),
             "installed_apps": list(self.installed_apps),
             "authentication": list(self.authentication),
             "password_hashers": list(self.password_hashers),
@@ -59,7 +59,7 @@ class Choice:
         """The text of `countersign.toml`."""
         lines = [
             f"secret_key = {_toml(self.secret_key)}",
-            f'database_url = {_toml("sqlite:///" + str(database))}',
+            f"database_url = {_toml(database.url)}",
             f"bind = {_toml(bind)}",
             f"installed_apps = {_toml(list(self.installed_apps))}",
             "",

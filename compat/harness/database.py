@@ -1,75 +1,78 @@
-"""Looks into the shared SQLite file and puts users into it, the way Django stores them."""
+"""Looks into the shared database and puts users into it, the way Django stores them.
 
-import sqlite3
-from contextlib import closing, contextmanager
+Statements are written once, with `?` for parameters, and run on both stores. What comes back is the
+same on both: truth values equal 0 and 1, and an instant is the text that Django writes into SQLite.
+What only one store can say is asked of the database itself: see `sqlite.py` and `postgres.py`.
+"""
+
+from contextlib import contextmanager
 
 
 @contextmanager
-def opened(path):
-    """A connection of the test's own; commits at the end."""
-    with closing(sqlite3.connect(path, timeout=20)) as connection:
-        connection.execute("PRAGMA foreign_keys = ON")
-        with connection:
-            yield connection
+def opened(database):
+    """A transaction of the test's own, with `rows` and `execute`; commits at the end."""
+    with database.transaction() as transaction:
+        yield transaction
 
 
-def rows(path, statement, *parameters):
+def rows(database, statement, *parameters):
     """All rows of a query as dictionaries."""
-    with opened(path) as connection:
-        connection.row_factory = sqlite3.Row
-        return [dict(row) for row in connection.execute(statement, parameters)]
+    with opened(database) as transaction:
+        return transaction.rows(statement, *parameters)
 
 
-def one(path, statement, *parameters):
+def one(database, statement, *parameters):
     """The only row of a query."""
-    found = rows(path, statement, *parameters)
+    found = rows(database, statement, *parameters)
     assert len(found) == 1, f"{len(found)} rows for {statement} {parameters}"
     return found[0]
 
 
-def value(path, statement, *parameters):
+def value(database, statement, *parameters):
     """The only value of a query."""
-    return next(iter(one(path, statement, *parameters).values()))
+    return next(iter(one(database, statement, *parameters).values()))
 
 
-def execute(path, statement, *parameters):
+def execute(database, statement, *parameters):
     """Runs one statement."""
-    with opened(path) as connection:
-        connection.execute(statement, parameters)
+    with opened(database) as transaction:
+        transaction.execute(statement, *parameters)
 
 
-def schema(path):
-    """sqlite_master without page numbers: (type, name, table, statement), in the order of creation."""
-    with opened(path) as connection:
-        return list(
-            connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY rowid")
-        )
+def contents(database):
+    """Schema, counters and all rows of all tables, without Countersign's own."""
+    found = {
+        table: sorted(map(repr, rows(database, f"SELECT * FROM {table}")))
+        for table in database.tables()
+        if "countersign_" not in table
+    }
+    return found | {"": database.catalogue(), "counters": database.counters()}
 
 
-def add_users(path, users):
+def add_users(database, users):
     """Inserts users given as dictionaries; what is absent gets the model's default."""
     defaults = {
-        "password": "!unusable", "last_login": None, "is_superuser": 0, "first_name": "",
-        "last_name": "", "email": "", "is_staff": 0, "is_active": 1,
+        "password": "!unusable", "last_login": None, "is_superuser": False, "first_name": "",
+        "last_name": "", "email": "", "is_staff": False, "is_active": True,
         "date_joined": "2025-01-01 00:00:00",
     }  # fmt: skip
-    with opened(path) as connection:
+    with opened(database) as transaction:
         for user in users:
             row = {**defaults, **user}
-            connection.execute(
+            transaction.execute(
                 f"INSERT INTO auth_user ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})",
-                list(row.values()),
+                *row.values(),
             )
 
 
-def user_id(path, username):
+def user_id(database, username):
     """Primary key of a user."""
-    return value(path, "SELECT id FROM auth_user WHERE username = ?", username)
+    return value(database, "SELECT id FROM auth_user WHERE username = ?", username)
 
 
-def password_of(path, username):
+def password_of(database, username):
     """The stored hash of a user."""
-    return value(path, "SELECT password FROM auth_user WHERE username = ?", username)
+    return value(database, "SELECT password FROM auth_user WHERE username = ?", username)
 
 
 def shape(text):

@@ -5,6 +5,7 @@ import hashlib
 import random
 import re
 import time
+import uuid
 
 from . import database, tokens
 
@@ -24,18 +25,18 @@ class Filler:
         self.jwt = pair.choice.simple_jwt
         self.ids = {
             row["username"]: row["id"]
-            for row in database.rows(pair.path, "SELECT id, username FROM auth_user")
+            for row in database.rows(pair.database, "SELECT id, username FROM auth_user")
         }
         self.hashes = {
             row["username"]: hashlib.md5(row["password"].encode()).hexdigest().upper()
-            for row in database.rows(pair.path, "SELECT username, password FROM auth_user")
+            for row in database.rows(pair.database, "SELECT username, password FROM auth_user")
         }
-        with database.opened(pair.path) as connection:
+        with database.opened(pair.database) as transaction:
             for username, number in self.ids.items():
                 if "rest_framework.authtoken" in self.choice.installed_apps:
-                    connection.execute(
+                    transaction.execute(
                         "INSERT INTO authtoken_token (key, created, user_id) VALUES (?, ?, ?)",
-                        (drf_key(username), "2025-02-03 04:05:06.789000", number),
+                        drf_key(username), "2025-02-03 04:05:06.789000", number,
                     )
 
     def fill(self, value):
@@ -99,6 +100,8 @@ class Filler:
             "nullid": {user: None},
             "ghost": {user: "ghost" if self.jwt.get("USER_ID_FIELD") == "username" else "999999"},
             "oddid": {user: "not-a-number"},
+            "hugeid": {user: str(2**31)},
+            "vastid": {user: "9" * 40},
             "badrevoke": {"hash_password": "0" * 32},
             "goodrevoke": {"hash_password": self.hashes["alice"]},
             "custom": {"name": "Zoë", "n": 1.5, "nothing": None, "groups": ["a", {"b": True}]},
@@ -106,6 +109,8 @@ class Filler:
             "stringexp": {"exp": str(now + 300)},
             "hugeexp": {"exp": 10**20},
             "emptyjti": {jti: ""},
+            "longjti": {jti: uuid.uuid4().hex * 9},
+            "nuljti": {jti: uuid.uuid4().hex + "\0"},
             "intjti": {jti: random.getrandbits(48)},
             "intsub": {"sub": 5},
             "wrongtype": {type_claim: "acces"},
@@ -131,15 +136,15 @@ class Filler:
         if "rest_framework_simplejwt.token_blacklist" not in self.choice.installed_apps:
             return
         claims = tokens.claims(token)
-        with database.opened(self.pair.path) as connection:
-            cursor = connection.execute(
+        with database.opened(self.pair.database) as transaction:
+            (row,) = transaction.rows(
                 "INSERT INTO token_blacklist_outstandingtoken (token, created_at, expires_at, user_id, jti)"
-                " VALUES (?, '2026-01-01 00:00:00', datetime(?, 'unixepoch'), ?, ?)",
-                (token, claims["exp"], self.ids["alice"], claims[self.jwt.get("JTI_CLAIM", "jti")]),
-            )
+                " VALUES (?, '2026-01-01 00:00:00', ?, ?, ?) RETURNING id",
+                token, tokens.instant(claims["exp"]), self.ids["alice"], claims[self.jwt.get("JTI_CLAIM", "jti")],
+            )  # fmt: skip
             if blacklisted:
-                connection.execute(
+                transaction.execute(
                     "INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id)"
                     " VALUES ('2026-01-01 00:00:01', ?)",
-                    (cursor.lastrowid,),
+                    row["id"],
                 )

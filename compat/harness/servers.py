@@ -1,9 +1,10 @@
 """Starts, watches and stops the two servers and runs their commands."""
 
+import contextlib
 import json
 import os
 import re
-import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -33,10 +34,9 @@ class Server:
 
     name = "server"
 
-    def __init__(self, choice, database, folder):
-        self.choice = choice
-        self.database = Path(database)
-        self.folder = Path(folder)
+    def __init__(self, choice, database, folder=None):
+        self.choice, self.database = choice, database
+        self.folder = Path(folder or database.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.process = None
         self.port = None
@@ -97,12 +97,66 @@ class Server:
         self.stop()
 
 
-class Django(Server):
-    """Django + DRF + SimpleJWT under gunicorn."""
+class Gunicorn(Server):
+    """A Django project under gunicorn. Subclasses say which, and in what environment."""
+
+    directory = PROJECT
+    application = "wsgi:application"
+    workers, threads = 1, 4
+
+    def environment(self):
+        """Environment of gunicorn and manage.py."""
+        raise NotImplementedError
+
+    def start(self):
+        """Gunicorn inherits a listening socket, so no port can be lost between choosing and binding."""
+        listener = socket.socket()
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(512)
+        self.port = listener.getsockname()[1]
+        with (self.folder / f"{self.name}.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [
+                    sys.executable, "-m", "gunicorn", self.application,
+                    "--bind", f"fd://{listener.fileno()}",
+                    "--workers", str(self.workers), "--threads", str(self.threads),
+                    "--no-control-socket", "--keep-alive", "75",
+                    "--log-level", "warning",
+                ],
+                cwd=self.directory, env=self.environment(), stdout=log, stderr=log,
+                stdin=subprocess.DEVNULL, pass_fds=[listener.fileno()],
+            )  # fmt: skip
+        listener.close()
+        self._wait_until_it_answers()
+        return self
+
+    def argv(self, *arguments):
+        """Command line of a management command."""
+        return [sys.executable, str(self.directory / "manage.py"), *map(str, arguments)]
+
+    def run(self, *arguments, env=None, input=None):
+        """Runs a management command to its end, without a terminal."""
+        return subprocess.run(
+            self.argv(*arguments), env={**self.environment(), **(env or {})}, cwd=self.folder,
+            input=input, stdin=None if input is not None else subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+
+    def shell(self, code, **names):
+        """Runs lines of Python in the project, as `manage.py shell` does, with some names set; what they print."""
+        given = "".join(f"{name} = {value!r}\n" for name, value in names.items())
+        setup = "from django.contrib.auth import get_user_model\nUser = get_user_model()\n"
+        result = self.run("shell", "--verbosity", "0", "-c", setup + given + code)
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+
+class Django(Gunicorn):
+    """Django + DRF + SimpleJWT with the settings of a choice."""
 
     name = "django"
 
-    def __init__(self, choice, database, folder, workers=1, threads=4):
+    def __init__(self, choice, database, folder=None, workers=1, threads=4):
         super().__init__(choice, database, folder)
         self.workers, self.threads = workers, threads
 
@@ -119,54 +173,22 @@ class Django(Server):
             "DJANGO_COLORS": "nocolor",
         }
 
-    def start(self):
-        """Gunicorn inherits a listening socket, so no port can be lost between choosing and binding."""
-        listener = socket.socket()
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(512)
-        self.port = listener.getsockname()[1]
-        with (self.folder / "django.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [
-                    sys.executable, "-m", "gunicorn", "wsgi:application",
-                    "--bind", f"fd://{listener.fileno()}",
-                    "--workers", str(self.workers), "--threads", str(self.threads),
-                    "--no-control-socket", "--keep-alive", "75",
-                    "--log-level", "warning",
-                ],
-                cwd=PROJECT, env=self.environment(), stdout=log, stderr=log,
-                stdin=subprocess.DEVNULL, pass_fds=[listener.fileno()],
-            )  # fmt: skip
-        listener.close()
-        self._wait_until_it_answers()
-        return self
-
-    def argv(self, *arguments):
-        """Command line of a management command."""
-        return [sys.executable, str(PROJECT / "manage.py"), *map(str, arguments)]
-
-    def run(self, *arguments, env=None, input=None):
-        """Runs a management command to its end, without a terminal."""
-        return subprocess.run(
-            self.argv(*arguments), env={**self.environment(), **(env or {})}, cwd=self.folder,
-            input=input, stdin=None if input is not None else subprocess.DEVNULL,
-            capture_output=True, text=True, timeout=120,
-        )  # fmt: skip
-
 
 class Countersign(Server):
     """The program under test."""
 
     name = "countersign"
+    flags = ()
+    announced = False
 
-    def __init__(self, choice, database, folder, text=None):
+    def __init__(self, choice, database, folder=None, text=None, bind="127.0.0.1:0"):
         super().__init__(choice, database, folder)
-        self.text = text
+        self.text, self.bind = text, bind
 
     def config(self):
         """Writes the configuration file and returns its path."""
         path = self.folder / "countersign.toml"
-        text = self.text if self.text is not None else self.choice.countersign(self.database)
+        text = self.text if self.text is not None else self.choice.countersign(self.database, self.bind)
         path.write_text(text)
         return path
 
@@ -178,17 +200,16 @@ class Countersign(Server):
         """Waits for the line with the bound address, then for an answer there."""
         log = (self.folder / "countersign.log").open("ab")
         self.process = subprocess.Popen(
-            [countersign_program(), "serve", "--config", str(self.config())],
+            [countersign_program(), "serve", "--config", str(self.config()), *self.flags],
             env=self.environment(), cwd=self.folder, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=log,
+            stdout=subprocess.PIPE, stderr=log, start_new_session=True,
         )  # fmt: skip
-        found = threading.Event()
+        self.announced, found = False, threading.Event()
         reader = threading.Thread(target=self._read, args=(log, found), daemon=True)
         reader.start()
         found.wait(START_DEADLINE)
-        if self.port is None:
-            self.process.kill()
-            self.process.wait()
+        if not self.announced:
+            self.kill()
             raise AssertionError(
                 f"countersign printed no address (exit {self.process.returncode}):\n{self.log}"
             )
@@ -202,16 +223,16 @@ class Countersign(Server):
             log.flush()
             match = re.search(rb"http://127\.0\.0\.1:(\d+)", line)
             if match and not found.is_set():
-                self.port = int(match[1])
+                self.port, self.announced = int(match[1]), True
                 found.set()
         found.set()
         log.close()
 
     def kill(self):
-        """kill -9."""
-        self.process.kill()
+        """kill -9, the stand-in's workers included."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
-        self.port = None
 
     def argv(self, command, *arguments):
         """Command line of a command of the program."""
@@ -226,10 +247,3 @@ class Countersign(Server):
             capture_output=True, text=True, timeout=120,
         )  # fmt: skip
 
-
-def copy_database(source, target):
-    """Copies a database nobody has open."""
-    target = Path(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
-    return target

@@ -2,8 +2,10 @@
 
 import base64
 import json
+import re
 import time
 import uuid
+from datetime import UTC, datetime
 
 import jwt
 
@@ -21,6 +23,11 @@ def parts(token):
 def claims(token):
     """Payload of a JWT; the signature is not looked at."""
     return json.loads(parts(token)[1])
+
+
+def instant(seconds):
+    """A whole second of Unix time as Django writes it into a database."""
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat(" ")
 
 
 def mint(kind, user, choice=None, /, drop=(), lifetime=300, key=None, algorithm=None, **changes):
@@ -68,8 +75,8 @@ def shape(token, lifetimes=True):
     content = json.loads(payload)
     now = content.get("iat")
     for name, entry in content.items():
-        if isinstance(entry, str) and len(entry) == 32 and all(c in "0123456789abcdef" for c in entry):
-            content[name] = "<hex32>"
+        if isinstance(entry, str) and re.fullmatch(r"(?:[0-9a-f]{32})+\0?", entry):
+            content[name] = f"<hex{len(entry)}>"
         elif name == "iat":
             content[name] = "<now>"
         elif name in ("exp", "refresh_exp") and isinstance(entry, int) and isinstance(now, int):

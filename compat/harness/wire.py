@@ -82,7 +82,11 @@ def parse(received, method="GET"):
         rest = _unchunk(rest)
     if method == "HEAD" and rest:
         raise AssertionError(f"HEAD was answered with a body: {rest[:200]!r}")
-    return Answer(status, headers, rest)
+    answer = Answer(status, headers, rest)
+    promised = answer.header("content-length")
+    if method != "HEAD" and promised is not None and len(rest) < int(promised):
+        raise AssertionError(f"the answer is cut short: {received[-200:]!r}")
+    return answer
 
 
 def _unchunk(rest):
