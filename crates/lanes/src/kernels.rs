@@ -14,8 +14,6 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 #[cfg(target_arch = "x86_64")]
-mod avx512_half;
-#[cfg(target_arch = "x86_64")]
 mod sha_ni;
 
 /// A loop that advances a set number of jobs in one call.
@@ -95,10 +93,10 @@ impl Kernel {
             Kind::Avx2 => unsafe { avx2::advance(jobs, rounds) },
             // SAFETY: this value came from a `Backends` with `Avx512`, so detection found avx512f and avx512vl.
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512Half => unsafe { avx512_half::advance(jobs, rounds) },
+            Kind::Avx512Half => unsafe { avx512::half::advance(jobs, rounds) },
             // SAFETY: as for the half width.
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512 => unsafe { avx512::advance(jobs, rounds) },
+            Kind::Avx512 => unsafe { avx512::full::advance(jobs, rounds) },
             #[cfg(not(target_arch = "x86_64"))]
             _ => unreachable!("detection finds x86's features on x86 only"),
         }

@@ -31,21 +31,18 @@ fn xor3(x: __m256i, y: __m256i, z: __m256i) -> __m256i {
     xor(xor(x, y), z)
 }
 
-/// `Ch` of FIPS 180-4 §4.1.2: bit by bit, `x` decides between `y` and `z`.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn choose(x: __m256i, y: __m256i, z: __m256i) -> __m256i {
     xor(z, _mm256_and_si256(x, xor(y, z)))
 }
 
-/// `Maj` of FIPS 180-4 §4.1.2.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn majority(x: __m256i, y: __m256i, z: __m256i) -> __m256i {
     _mm256_or_si256(_mm256_and_si256(x, y), _mm256_and_si256(z, _mm256_or_si256(x, y)))
 }
 
-/// Rotates right by `RIGHT`, which is left by `LEFT`.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn rotate<const RIGHT: i32, const LEFT: i32>(x: __m256i) -> __m256i {
@@ -56,18 +53,4 @@ fn rotate<const RIGHT: i32, const LEFT: i32>(x: __m256i) -> __m256i {
 #[inline]
 fn shift<const RIGHT: i32>(x: __m256i) -> __m256i {
     _mm256_srli_epi32::<RIGHT>(x)
-}
-
-#[target_feature(enable = "avx2")]
-#[expect(unsafe_code, reason = "no safe function makes a vector of an array")]
-fn from_words(words: [u32; WIDTH]) -> __m256i {
-    // SAFETY: both types are 32 bytes, and every value of those is valid in either.
-    unsafe { std::mem::transmute(words) }
-}
-
-#[target_feature(enable = "avx2")]
-#[expect(unsafe_code, reason = "no safe function makes an array of a vector")]
-fn to_words(vector: __m256i) -> [u32; WIDTH] {
-    // SAFETY: both types are 32 bytes, and every value of those is valid in either.
-    unsafe { std::mem::transmute(vector) }
 }

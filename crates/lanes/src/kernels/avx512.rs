@@ -1,74 +1,79 @@
-//! Sixteen jobs side by side in the 32-bit words of AVX-512: a rotation and any function of three words are one instruction
-//! each.
+//! Many jobs side by side in the 32-bit words of AVX-512, where a rotation and any function of three words are one
+//! instruction each: [`full`] has sixteen lanes; [`half`] has eight, whose instructions find three execution ports instead
+//! of two, so that a round takes three quarters of the time.
 
-use std::arch::x86_64::{
-    __m512i, _mm512_add_epi32, _mm512_ror_epi32, _mm512_set1_epi32, _mm512_srli_epi32, _mm512_ternarylogic_epi32,
-    _mm512_xor_si512,
-};
+macro_rules! avx512_kernel {
+    (
+        $(#[$doc:meta])* $name:ident, $features:literal, $vector:ident, $width:literal, shifts by $count:ty,
+        $splat:ident $add:ident $xor:ident $ternary:ident $rotate:ident $shift:ident
+    ) => {
+        $(#[$doc])*
+        pub(super) mod $name {
+            use std::arch::x86_64::{$vector, $add, $rotate, $shift, $splat, $ternary, $xor};
 
-wide_kernel!("avx512f", __m512i, 16);
+            wide_kernel!($features, $vector, $width);
 
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn splat(word: u32) -> __m512i {
-    _mm512_set1_epi32(word.cast_signed())
+            #[target_feature(enable = $features)]
+            #[inline]
+            fn splat(word: u32) -> $vector {
+                $splat(word.cast_signed())
+            }
+
+            #[target_feature(enable = $features)]
+            #[inline]
+            fn add(x: $vector, y: $vector) -> $vector {
+                $add(x, y)
+            }
+
+            #[target_feature(enable = $features)]
+            #[inline]
+            fn xor(x: $vector, y: $vector) -> $vector {
+                $xor(x, y)
+            }
+
+            // The immediate of a function of three words is its table: bit 4x + 2y + z is the result for bits x, y, z.
+
+            #[target_feature(enable = $features)]
+            #[inline]
+            fn xor3(x: $vector, y: $vector, z: $vector) -> $vector {
+                $ternary::<0b1001_0110>(x, y, z)
+            }
+
+            #[target_feature(enable = $features)]
+            #[inline]
+            fn choose(x: $vector, y: $vector, z: $vector) -> $vector {
+                $ternary::<0b1100_1010>(x, y, z)
+            }
+
+            #[target_feature(enable = $features)]
+            #[inline]
+            fn majority(x: $vector, y: $vector, z: $vector) -> $vector {
+                $ternary::<0b1110_1000>(x, y, z)
+            }
+
+            #[target_feature(enable = $features)]
+            #[inline]
+            fn rotate<const RIGHT: i32, const LEFT: i32>(x: $vector) -> $vector {
+                $rotate::<RIGHT>(x)
+            }
+
+            #[target_feature(enable = $features)]
+            #[inline]
+            fn shift<const RIGHT: $count>(x: $vector) -> $vector {
+                $shift::<RIGHT>(x)
+            }
+        }
+    };
 }
 
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn add(x: __m512i, y: __m512i) -> __m512i {
-    _mm512_add_epi32(x, y)
-}
+avx512_kernel!(
+    /// Sixteen lanes.
+    full, "avx512f", __m512i, 16, shifts by u32,
+    _mm512_set1_epi32 _mm512_add_epi32 _mm512_xor_si512 _mm512_ternarylogic_epi32 _mm512_ror_epi32 _mm512_srli_epi32
+);
 
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn xor(x: __m512i, y: __m512i) -> __m512i {
-    _mm512_xor_si512(x, y)
-}
-
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn xor3(x: __m512i, y: __m512i, z: __m512i) -> __m512i {
-    _mm512_ternarylogic_epi32::<0b1001_0110>(x, y, z)
-}
-
-/// `Ch` of FIPS 180-4 §4.1.2: bit by bit, `x` decides between `y` and `z`.
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn choose(x: __m512i, y: __m512i, z: __m512i) -> __m512i {
-    _mm512_ternarylogic_epi32::<0b1100_1010>(x, y, z)
-}
-
-/// `Maj` of FIPS 180-4 §4.1.2.
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn majority(x: __m512i, y: __m512i, z: __m512i) -> __m512i {
-    _mm512_ternarylogic_epi32::<0b1110_1000>(x, y, z)
-}
-
-/// Rotates right by `RIGHT`, which is left by `LEFT`.
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn rotate<const RIGHT: i32, const LEFT: i32>(x: __m512i) -> __m512i {
-    _mm512_ror_epi32::<RIGHT>(x)
-}
-
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn shift<const RIGHT: u32>(x: __m512i) -> __m512i {
-    _mm512_srli_epi32::<RIGHT>(x)
-}
-
-#[target_feature(enable = "avx512f")]
-#[expect(unsafe_code, reason = "no safe function makes a vector of an array")]
-fn from_words(words: [u32; WIDTH]) -> __m512i {
-    // SAFETY: both types are 64 bytes, and every value of those is valid in either.
-    unsafe { std::mem::transmute(words) }
-}
-
-#[target_feature(enable = "avx512f")]
-#[expect(unsafe_code, reason = "no safe function makes an array of a vector")]
-fn to_words(vector: __m512i) -> [u32; WIDTH] {
-    // SAFETY: both types are 64 bytes, and every value of those is valid in either.
-    unsafe { std::mem::transmute(vector) }
-}
+avx512_kernel!(
+    /// Eight lanes.
+    half, "avx512f,avx512vl", __m256i, 8, shifts by i32,
+    _mm256_set1_epi32 _mm256_add_epi32 _mm256_xor_si256 _mm256_ternarylogic_epi32 _mm256_ror_epi32 _mm256_srli_epi32
+);

@@ -2,7 +2,8 @@
 //! jobs, so that one pass through the compression function hashes for every lane.
 //!
 //! A kernel module says `wide_kernel!` with its CPU features, its vector's type and its number of lanes, and defines these
-//! functions on the vector: `splat`, `add`, `xor`, `xor3`, `choose`, `majority`, `rotate`, `shift`, `from_words`, `to_words`.
+//! functions on the vector's words: `splat`, `add`, `xor`, `xor3`; `choose` and `majority`, the `Ch` and `Maj` of FIPS 180-4
+//! §4.1.2; `rotate` to the right by its first parameter, which is to the left by its second; `shift` to the right.
 
 /// One round of the compression function, `$kw` being the sum of its constant and its word (FIPS 180-4 §6.2.2 step 3).
 macro_rules! round {
@@ -33,11 +34,11 @@ macro_rules! wide_kernel {
         use crate::sha256::{END, K, LENGTH, small_sigma0 as sigma0_of, small_sigma1 as sigma1_of};
 
         /// How many jobs one call advances.
-        pub(super) const WIDTH: usize = $width;
+        const WIDTH: usize = $width;
 
         /// Advances each of up to [`WIDTH`] jobs by `rounds`. A call takes as long for one job as for all.
         #[target_feature(enable = $features)]
-        pub(super) fn advance(jobs: &mut [Job], rounds: u32) {
+        pub(in crate::kernels) fn advance(jobs: &mut [Job], rounds: u32) {
             let inner = gather(jobs, |state| &state.inner);
             let outer = gather(jobs, |state| &state.outer);
             let mut link = gather(jobs, |state| &state.link);
@@ -66,6 +67,7 @@ macro_rules! wide_kernel {
                 _ => 0,
             })));
             let mut words = second_sixteen(message);
+            // Written out, not a loop over the last three runs of constants: that is 3 % slower.
             eight_rounds!(a b c d e f g h, 0, |I| add(words[I], splat(K[1][I])));
             eight_rounds!(a b c d e f g h, 8, |I| add(words[I], splat(K[1][I])));
             eight_rounds!(a b c d e f g h, 0, |I| add(next_word::<I>(&mut words), splat(K[2][I])));
@@ -160,6 +162,20 @@ macro_rules! wide_kernel {
                     part(job.state_mut())[word] = lane;
                 }
             }
+        }
+
+        #[target_feature(enable = $features)]
+        #[expect(unsafe_code, reason = "no safe function makes a vector of an array")]
+        fn from_words(words: [u32; WIDTH]) -> $vector {
+            // SAFETY: the compiler checks that the sizes are equal, and any bits are valid in either type.
+            unsafe { std::mem::transmute(words) }
+        }
+
+        #[target_feature(enable = $features)]
+        #[expect(unsafe_code, reason = "no safe function makes an array of a vector")]
+        fn to_words(vector: $vector) -> [u32; WIDTH] {
+            // SAFETY: the compiler checks that the sizes are equal, and any bits are valid in either type.
+            unsafe { std::mem::transmute(vector) }
         }
     };
 }
