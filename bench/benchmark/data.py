@@ -28,6 +28,13 @@ USERS = """INSERT INTO auth_user (id, username, password, last_login, is_superus
 TOKENS = """INSERT INTO authtoken_token (key, created, user_id)
     SELECT {key}, '2025-01-01 00:00:00', n FROM {numbers}"""
 
+# A past: without it PostgreSQL plans for empty tables, which no deployment has for long. Every other token is used up.
+PAST = 100_000
+OUTSTANDING = """INSERT INTO token_blacklist_outstandingtoken (id, jti, token, created_at, expires_at, user_id)
+    SELECT n, {jti}, {token}, '2025-01-01 00:00:00', '2035-01-01 00:00:00', 1 + n % {users} FROM {numbers}"""
+BLACKLISTED = """INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id)
+    SELECT '2025-01-02 00:00:00', n FROM {numbers} WHERE n % 2 = 0"""
+
 
 def token_key(number):
     """The DRF token of a user, as scattered as DRF's random ones."""
@@ -47,7 +54,9 @@ def _sqlite(choice, users):
     for path in database.folder.glob("db.sqlite3*"):
         path.unlink()
     _migrate(choice, database)
-    numbers = f"(WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < {users}) SELECT n FROM c)"
+    numbers = "(WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < {}) SELECT n FROM c)"
+    past, numbers = numbers.format(PAST), numbers.format(users)
+    jti, token = "printf('%032x', n)", "'eyJ' || hex(randomblob(110))"
     with closing(sqlite3.connect(database.path, isolation_level=None)) as connection:
         connection.create_function("token_key", 1, token_key, deterministic=True)
         for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -4000000"):
@@ -55,6 +64,8 @@ def _sqlite(choice, users):
         connection.execute("BEGIN")
         connection.execute(USERS.format(password=_password(choice), true=1, false=0, numbers=numbers))
         connection.execute(TOKENS.format(key="token_key(n)", numbers=numbers))
+        connection.execute(OUTSTANDING.format(jti=jti, token=token, users=users, numbers=past))
+        connection.execute(BLACKLISTED.format(numbers=past))
         connection.execute("COMMIT")
         connection.execute("PRAGMA journal_mode = WAL")  # as Countersign sets it, and Django keeps it
     return database
@@ -72,7 +83,8 @@ def _postgres(choice, users):
     database.drop()
     maintain(server, f'CREATE DATABASE "{name}"')
     _migrate(choice, database)
-    numbers = f"generate_series(1, {users}) AS n"
+    numbers, past = f"generate_series(1, {users}) AS n", f"generate_series(1, {PAST}) AS n"
+    jti, token = "md5(n::text)", "'eyJ' || repeat(md5(n::text), 7)"
     key = "substr(encode(sha256(convert_to(n::text, 'UTF8')), 'hex'), 1, 40)"
     with psycopg.connect(database.url, autocommit=True) as connection:
         _flush(connection, "off")
@@ -80,7 +92,10 @@ def _postgres(choice, users):
             connection.execute("SET LOCAL synchronous_commit = off")
             connection.execute(USERS.format(password=_password(choice), true="true", false="false", numbers=numbers))
             connection.execute(TOKENS.format(key=key, numbers=numbers))
+            connection.execute(OUTSTANDING.format(jti=jti, token=token, users=users, numbers=past))
+            connection.execute(BLACKLISTED.format(numbers=past))
         connection.execute("SELECT setval('auth_user_id_seq', %s)", [users])
+        connection.execute("SELECT setval('token_blacklist_outstandingtoken_id_seq', %s)", [PAST])
         connection.execute("VACUUM ANALYZE")
         _flush(connection, "on")
         connection.execute("CHECKPOINT")
@@ -114,9 +129,8 @@ def _migrate(choice, database):
 def _count(database):
     with database.transaction() as transaction:
         (row,) = transaction.rows("SELECT max(user_id) AS count FROM authtoken_token")
-    database_close = getattr(database, "close", None)
-    if database_close:
-        database_close()
+    if hasattr(database, "close"):
+        database.close()
     return row["count"]
 
 

@@ -123,8 +123,8 @@ def logins_text(result):
     turns = len(next(iter(next(iter(result["by_clients"].values())).values())))
     return "\n\n".join(
         [
-            f"{result['date']}, {turns} rounds of {result['seconds']} s in turn; medians."
-            " Latencies are those of all answers.",
+            f"{result['date']}, {turns} rounds in turn; medians. A turn is a fixed number of logins; latencies are those"
+            " of all answers.",
             table(columns, rows),
             f"Most memory held: {memory}.",
         ]
@@ -191,8 +191,8 @@ def storm_text(result):
         memory.append((title, *held, f"{measured['others']:.0%}"))
     return "\n\n".join(
         [
-            f"{result['date']}. Token checks at a steady rate for {before} s; then, besides, logins at 50 times capacity"
-            f" for {during} s, each from a client of its own; then {after} s of checks alone.",
+            f"{result['date']}. Token checks at a steady rate for {before} s; then, besides, logins at 50 times"
+            f" capacity for {during} s, each from a client of its own; then {after} s of checks alone.",
             table(("Token checks, ms", " when", "requests", "failed", "p50", "p99", "p99.9", "most"), checks),
             table(
                 (

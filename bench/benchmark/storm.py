@@ -1,9 +1,6 @@
 """Token checks at a steady rate while logins arrive at fifty times what can be served."""
 
 import json
-import os
-import statistics
-import subprocess
 import threading
 import time
 
@@ -33,7 +30,7 @@ def storm(work, run):
         contestant = kind(choice, database, run.folder).start()
         try:
             load.checks(contestant, "/api/whoami/", headers, 1)
-            capacity = load.posts(contestant, "/api/token/", bodies, 4 if run.quick else 15, 32)["rate"]
+            capacity = load.burst(contestant, bodies, 32, 16 if run.quick else 96)["rate"]
             time.sleep(2)
             results[contestant.name] = _one(contestant, capacity, phases, headers, bodies, run)
         finally:
@@ -55,64 +52,53 @@ def _one(contestant, capacity, phases, headers, bodies, run):
 
     sampler = threading.Thread(target=sample)
     sampler.start()
-    command = [
-        os.environ["STORM_BIN"], contestant.port, CHECKS[contestant.name], capacity * TIMES, *phases, headers, bodies,
-    ]  # fmt: skip
+    rates = CHECKS[contestant.name], capacity * TIMES
     with machine.watch(contestant.session, {contestant.session}, run.postmaster) as usage:
-        result = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=True)
+        outcomes = load.storm(contestant.port, *rates, *phases, headers, bodies)
     over.set()
     sampler.join()
-    checks, logins = [], []
-    for line in result.stdout.splitlines():
-        kind, due, status, latency, retry = line.split()
-        (checks if kind == "c" else logins).append((float(due), int(status), float(latency) * 1000, retry == "1"))
+    checks, logins = outcomes["c"], outcomes["l"]
     before, during, _ = phases
     return {
-        "capacity": capacity, "checks_a_second": CHECKS[contestant.name], "logins_a_second": capacity * TIMES,
+        "capacity": capacity, "checks_a_second": rates[0], "logins_a_second": rates[1],
         "others": usage.others, "memory": memory, "peak": rounds.memory([contestant])[contestant.name],
         "checks": {
-            name: _quantiles([row for row in checks if start <= row[0] < end])
+            name: _quantiles([row for row in checks if start <= row["due"] < end])
             for name, start, end in (
                 ("before", 0, before), ("during", before, before + during), ("after", before + during, sum(phases)),
             )
         },
-        "logins": _fates(logins, during),
+        "logins": _fates(logins),
         "timeline": [
-            (second, _quantile(latencies, 0.5), _quantile(latencies, 0.99))
+            (second, load.quantile(latencies, 0.5), load.quantile(latencies, 0.99))
             for second in range(sum(phases))
-            if (latencies := sorted(row[2] for row in checks if int(row[0]) == second))
+            if (latencies := sorted(row["ms"] for row in checks if int(row["due"]) == second))
         ],
     }  # fmt: skip
 
 
 def _quantiles(rows):
     """Percentiles of the latency in milliseconds, over all requests, answered or not."""
-    latencies = sorted(row[2] for row in rows)
+    latencies = sorted(row["ms"] for row in rows)
     return {
-        "requests": len(rows), "failed": sum(row[1] != 200 for row in rows),
-        "p50": _quantile(latencies, 0.5), "p99": _quantile(latencies, 0.99), "p99.9": _quantile(latencies, 0.999),
-        "most": latencies[-1],
+        "requests": len(rows), "failed": sum(row["status"] != 200 for row in rows),
+        "p50": load.quantile(latencies, 0.5), "p99": load.quantile(latencies, 0.99),
+        "p99.9": load.quantile(latencies, 0.999), "most": latencies[-1],
     }  # fmt: skip
 
 
-def _quantile(values, share):
-    return values[min(len(values) - 1, int(share * len(values)))]
-
-
-def _fates(rows, seconds):
+def _fates(rows):
     """What became of the logins."""
-    served = [row for row in rows if row[1] == 200]
-    shed = [row for row in rows if row[1] in (503, 429)]
-    lost = sum(row[1] == 0 for row in rows)
-    refusals = sorted(row[2] for row in shed)
+    served = sorted(row["ms"] for row in rows if row["status"] == 200)
+    shed = [row for row in rows if row["status"] in (503, 429)]
+    lost = sum(row["status"] == 0 for row in rows)
+    refusals = sorted(row["ms"] for row in shed)
     return {
-        "sent": len(rows), "served": len(served), "served_a_second": len(served) / seconds,
-        "served_p50": statistics.median(row[2] for row in served) if served else None,
-        "served_most": max((row[2] for row in served), default=None),
-        "shed": len(shed), "without_retry_after": sum(not row[3] for row in shed),
-        "shed_p50": _quantile(refusals, 0.5) if refusals else None,
-        "shed_p99": _quantile(refusals, 0.99) if refusals else None, "shed_most": refusals[-1] if refusals else None,
-        "lost": lost, "other": len(rows) - len(served) - len(shed) - lost,
+        "sent": len(rows), "served": len(served), "served_p50": load.quantile(served, 0.5),
+        "served_most": load.quantile(served, 1), "shed": len(shed),
+        "without_retry_after": sum(not row["retry"] for row in shed), "shed_p50": load.quantile(refusals, 0.5),
+        "shed_p99": load.quantile(refusals, 0.99), "shed_most": load.quantile(refusals, 1), "lost": lost,
+        "other": len(rows) - len(served) - len(shed) - lost,
     }  # fmt: skip
 
 

@@ -5,14 +5,15 @@ use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::{Outcome, Phases, parse};
+use crate::{Answer, Outcome, Phases};
 
 const THREADS: u32 = 16;
 const PATIENCE: Duration = Duration::from_secs(15);
 
 pub(crate) fn run(port: u16, rate: f64, phases: Phases, headers: &[String]) -> Vec<Outcome> {
     std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..THREADS).map(|thread| scope.spawn(move || one(port, rate, phases, headers, thread))).collect();
+        let threads: Vec<_> =
+            (0..THREADS).map(|thread| scope.spawn(move || one(port, rate, phases, headers, thread))).collect();
         threads.into_iter().flat_map(|thread| thread.join().expect("a thread ends")).collect()
     })
 }
@@ -25,19 +26,24 @@ fn one(port: u16, rate: f64, phases: Phases, headers: &[String], thread: u32) ->
     let mut outcomes = Vec::new();
     while due < phases.whole() {
         std::thread::sleep((phases.begin + due).saturating_duration_since(Instant::now()));
-        let answer = ask(&mut connection, port, &headers[turn % headers.len()]);
-        if answer.is_err() {
+        // Whoever had to wait that long for those before to be answered has gone.
+        let answer = if (phases.begin + due).elapsed() > PATIENCE {
+            Answer::default()
+        } else {
+            ask(&mut connection, port, &headers[turn % headers.len()]).unwrap_or_default()
+        };
+        if answer.closes {
             connection = None;
         }
         let latency = (phases.begin + due).elapsed();
-        outcomes.push(Outcome { due, status: answer.unwrap_or(0), latency, retry_after: false });
+        outcomes.push(Outcome { due, status: answer.status, latency, retry_after: answer.retry_after });
         due += gap;
         turn += THREADS as usize;
     }
     outcomes
 }
 
-fn ask(connection: &mut Option<TcpStream>, port: u16, header: &str) -> std::io::Result<u16> {
+fn ask(connection: &mut Option<TcpStream>, port: u16, header: &str) -> std::io::Result<Answer> {
     let stream = match connection {
         Some(stream) => stream,
         None => {
@@ -55,11 +61,8 @@ fn ask(connection: &mut Option<TcpStream>, port: u16, header: &str) -> std::io::
             0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
             count => received.extend_from_slice(&chunk[..count]),
         }
-        if let Some((status, _, _)) = parse(&received) {
-            if String::from_utf8_lossy(&received).to_ascii_lowercase().contains("connection: close") {
-                *connection = None;
-            }
-            return Ok(status);
+        if let Some(answer) = Answer::parse(&received) {
+            return Ok(answer);
         }
     }
 }

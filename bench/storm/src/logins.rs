@@ -4,9 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpSocket;
+use tokio::net::{TcpSocket, TcpStream};
 
-use crate::{Outcome, Phases, parse};
+use crate::{Answer, Outcome, Phases};
 
 const ADDRESSES: u32 = 200;
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -28,8 +28,9 @@ pub(crate) fn run(port: u16, rate: f64, phases: Phases, bodies: &[String]) -> Ve
             let from = Ipv4Addr::new(127, 0, 1, u8::try_from(1 + number % ADDRESSES).expect("at most 200"));
             tasks.spawn(async move {
                 let answer = tokio::time::timeout(PATIENCE, log_in(port, from, &body)).await;
-                let (status, retry_after) = answer.ok().and_then(Result::ok).unwrap_or((0, false));
-                Outcome { due, status, latency: (phases.begin + due).elapsed(), retry_after }
+                let answer = answer.ok().and_then(Result::ok).unwrap_or_default();
+                let latency = (phases.begin + due).elapsed();
+                Outcome { due, status: answer.status, latency, retry_after: answer.retry_after }
             });
             offset += gap;
             number += 1;
@@ -38,14 +39,19 @@ pub(crate) fn run(port: u16, rate: f64, phases: Phases, bodies: &[String]) -> Ve
     })
 }
 
-async fn log_in(port: u16, from: Ipv4Addr, body: &str) -> std::io::Result<(u16, bool)> {
+async fn log_in(port: u16, from: Ipv4Addr, body: &str) -> std::io::Result<Answer> {
     let socket = TcpSocket::new_v4()?;
     socket.bind(SocketAddr::new(IpAddr::V4(from), 0))?;
     let mut stream = socket.connect(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)).await?;
+    exchange(&mut stream, body, "close").await
+}
+
+/// One login over a connection.
+pub(crate) async fn exchange(stream: &mut TcpStream, body: &str, connection: &str) -> std::io::Result<Answer> {
     stream.set_nodelay(true)?;
     let request = format!(
         "POST /api/token/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
-         Connection: close\r\n\r\n{body}",
+         Connection: {connection}\r\n\r\n{body}",
         body.len()
     );
     stream.write_all(request.as_bytes()).await?;
@@ -54,8 +60,8 @@ async fn log_in(port: u16, from: Ipv4Addr, body: &str) -> std::io::Result<(u16, 
         if stream.read_buf(&mut received).await? == 0 {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
-        if let Some((status, retry_after, _)) = parse(&received) {
-            return Ok((status, retry_after));
+        if let Some(answer) = Answer::parse(&received) {
+            return Ok(answer);
         }
     }
 }

@@ -75,8 +75,7 @@ impl App {
             jti: uuid::Uuid::new_v4().simple().to_string(),
             user_id: user.to_owned(),
         };
-        let token =
-            jsonwebtoken::encode(&Header::default(), &claims, &self.encoding).map_err(|_| Failure::Internal)?;
+        let token = jsonwebtoken::encode(&Header::default(), &claims, &self.encoding).map_err(|_| Failure::Internal)?;
         Ok((token, claims))
     }
 
@@ -166,7 +165,8 @@ async fn login(State(app): State<Arc<App>>, Json(body): Json<Credentials>) -> Re
             .fetch_optional(&app.pool)
             .await?
             .ok_or(Failure::Unauthorized)?;
-    let right = tokio::task::spawn_blocking(move || verifies(&body.password, &hash)).await.map_err(|_| Failure::Internal)?;
+    let right =
+        tokio::task::spawn_blocking(move || verifies(&body.password, &hash)).await.map_err(|_| Failure::Internal)?;
     if !right {
         return Err(Failure::Unauthorized);
     }
