@@ -4,6 +4,7 @@
 //! A unit of one statement is one round trip as well; a longer one sends `BEGIN` along with its first statement. Behind PgBouncer
 //! in transaction mode nothing stays prepared, and still each statement is one round trip.
 
+use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -73,11 +74,14 @@ impl Postgres {
         values: &[Value<'_>],
     ) -> Result<Vec<tokio_postgres::Row>, StoreError> {
         refuse_nul(values)?;
-        let first = match self.readers.pick()?.rows(statement, values).await {
-            Err(refusal) if matches!(refusal, StoreError::Unavailable { .. }) => refusal,
-            answer => return answer,
-        };
-        self.readers.pick().map_err(|_| first)?.rows(statement, values).await
+        let connection = self.readers.pick()?;
+        match connection.rows(statement, values).await {
+            Err(broken) if connection.is_closed() => match self.readers.pick() {
+                Ok(another) => another.rows(statement, values).await,
+                Err(_) => Err(broken),
+            },
+            answer => answer,
+        }
     }
 
     /// Runs one unit and commits it. A caller that stops waiting does not stop it.
@@ -144,15 +148,10 @@ pub(crate) fn all<T>(
 /// What the server or the driver said, in the store's words. Details are left out: they repeat values of rows.
 pub(crate) fn error(refusal: tokio_postgres::Error) -> StoreError {
     let Some(database) = refusal.as_db_error() else {
-        // Everything the server did not say itself is trouble on the way to it, but for a value that fits no column.
-        let on_the_way = refusal.is_closed() || refusal.to_string().starts_with("error communicating");
-        let connecting = refusal.to_string().starts_with("error connecting") || refusal.to_string().contains("timeout");
+        let is_broken =
+            refusal.is_closed() || refusal.source().is_some_and(<dyn std::error::Error>::is::<std::io::Error>);
         let cause = Arc::new(refusal);
-        return if on_the_way || connecting {
-            StoreError::Unavailable { cause }
-        } else {
-            StoreError::Database { cause }
-        };
+        return if is_broken { StoreError::Unavailable { cause } } else { StoreError::Database { cause } };
     };
     let code = database.code();
     let column = database.column().unwrap_or("?").to_owned();

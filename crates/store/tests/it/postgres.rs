@@ -80,6 +80,7 @@ async fn without_prepared_statements_everything_works_too() {
     let postgres = PostgresOptions { pgbouncer: true, ..PostgresOptions::default() };
     let options = StoreOptions { postgres, ..StoreOptions::default() };
     let store = Store::open(&fixture.url(), options).await.expect("opens");
+    store.check_statements(&ALL).await.expect("every statement fits");
     assert_eq!(store.user_by_username("ann").await.expect("reads").map(|user| user.id), Some(ann.clone()));
     assert!(store.user_by_id(&ann).await.expect("reads").is_some());
     store.set_last_login(&ann, at(5)).await.expect("writes");
@@ -287,12 +288,12 @@ async fn t1_sslmode_means_what_libpq_means() {
         let base = base.split("&application_name").next().expect("an address");
         let address = format!("{base}&application_name={name}&{parameters}");
         let opened = Store::open(&address.parse().expect("an address"), StoreOptions::default()).await;
-        let found = match &opened {
-            Err(_) => None,
-            Ok(_) => {
-                let query = "SELECT bool_and(s.ssl) FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid) WHERE a.application_name = $1";
-                Some(admin.query_one(query, &[&name]).await.expect("reads").get(0))
-            }
+        let found: Option<bool> = if opened.is_ok() {
+            let query = "SELECT bool_and(s.ssl) FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid)
+                         WHERE a.application_name = $1";
+            Some(admin.query_one(query, &[&name]).await.expect("reads").get(0))
+        } else {
+            None
         };
         assert_eq!(found, expected, "{role} {parameters}: {:?}", opened.err());
     }

@@ -60,6 +60,11 @@ impl Connector {
         })
     }
 
+    /// How long a caller waits for an answer, or for its turn.
+    pub(super) const fn answer_timeout(&self) -> Duration {
+        self.answer_timeout
+    }
+
     /// A new connection, under libpq's rules for `sslmode`.
     pub(super) async fn connect(&self) -> Result<(Connection, Carrier), StoreError> {
         let attempt = async {
@@ -189,9 +194,14 @@ impl Connection {
         self.bounded(self.client.batch_execute(command)).await
     }
 
-    /// Has the server parse and analyse a statement.
+    /// Has the server parse and analyse a statement, without running it.
     pub(super) async fn check(&self, statement: &str) -> Result<(), StoreError> {
-        self.bounded(self.client.prepare(statement)).await.map(|_| ())
+        if self.prepared.is_some() {
+            return self.bounded(self.client.prepare(statement)).await.map(|_| ());
+        }
+        // What is prepared by name could meet its namesake behind a pooler.
+        let highest = (1..=99).take_while(|number| statement.contains(&format!("${number}"))).count();
+        self.rows(&format!("EXPLAIN {statement}"), &vec![Value::Null; highest]).await.map(|_| ())
     }
 
     /// Prepares a statement ahead of a `BEGIN`, so that both can be sent together.

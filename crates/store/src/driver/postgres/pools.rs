@@ -147,7 +147,10 @@ impl Writers {
 
     /// A connection of one's own, once there is a place for it.
     pub(super) async fn session(self, sharing: Sharing) -> Result<Session, StoreError> {
-        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| StoreError::Closed)?;
+        let place = tokio::time::timeout(self.connector.answer_timeout(), Arc::clone(&self.places).acquire_owned())
+            .await
+            .map_err(|_| StoreError::Busy)?
+            .map_err(|_| StoreError::Closed)?;
         let found = loop {
             let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             match idle {
