@@ -89,12 +89,20 @@ pub fn run() -> ExitCode {
             if error.is::<CommandError>() {
                 eprintln!("{error}");
             } else {
-                // One line: the error and its causes.
-                eprintln!("countersign: {error:#}");
+                eprintln!("countersign: {}", one_line(&error));
             }
             ExitCode::FAILURE
         }
     }
+}
+
+/// The error and its causes in one line; a cause that the text before it names already is not named again.
+fn one_line(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |line, cause| match line.as_str() {
+        "" => cause,
+        said if said.contains(&cause) => line,
+        said => format!("{said}: {cause}"),
+    })
 }
 
 fn execute(cli: Cli) -> anyhow::Result<ExitCode> {

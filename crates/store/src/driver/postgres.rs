@@ -182,6 +182,10 @@ pub(crate) fn error(refusal: tokio_postgres::Error) -> StoreError {
         SqlState::INVALID_SQL_STATEMENT_NAME | SqlState::DUPLICATE_PSTATEMENT => {
             StoreError::Database { cause: Arc::new(PooledWithoutSwitch) }
         }
+        // What PgBouncer says of a start-up parameter that only the server itself would know.
+        SqlState::PROTOCOL_VIOLATION if database.message().starts_with("unsupported startup parameter") => {
+            StoreError::Io { cause: Arc::new(PooledWithoutSwitch) }
+        }
         _ if code.code().starts_with("08") => StoreError::Unavailable { cause: Arc::new(without_detail(&refusal)) },
         _ => StoreError::Database { cause: Arc::new(without_detail(&refusal)) },
     }
@@ -204,7 +208,7 @@ fn without_detail(refusal: &tokio_postgres::Error) -> ServerSaid {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("the server forgot a prepared statement; behind PgBouncer in transaction mode set postgresql.pgbouncer = true")]
+#[error("this is a PgBouncer in transaction mode, behind which postgresql.pgbouncer = true must be set")]
 struct PooledWithoutSwitch;
 
 #[derive(Debug, thiserror::Error)]
