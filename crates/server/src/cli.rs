@@ -1,5 +1,6 @@
 //! The command line: Django's command names, one file a family.
 
+mod adopt;
 mod demo;
 mod prompt;
 mod serve;
@@ -59,6 +60,8 @@ enum Command {
     Flushexpiredtokens,
     /// Check the configuration, and nothing else.
     Check,
+    /// Read a Django project by running it, and write a configuration that stands in for its authentication.
+    Adopt(adopt::AdoptArgs),
     /// Log in to a server, step by step, and show what happens.
     Walkthrough(WalkthroughArgs),
     /// Print a completion script for a shell.
@@ -117,6 +120,7 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
             warn(&source.load(None)?);
             println!("The configuration holds together.");
         }
+        Command::Adopt(args) => return adopt::adopt(&args),
         Command::Walkthrough(args) => {
             return Ok(if crate::walkthrough::run(&args)? { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
