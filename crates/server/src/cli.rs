@@ -12,7 +12,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
-use countersign_store::{Store, StoreOptions};
 
 use crate::config::{Config, Overrides};
 use crate::walkthrough::WalkthroughArgs;
@@ -24,7 +23,8 @@ struct Cli {
     /// Configuration file; `countersign.toml` in this folder when there is one.
     #[arg(long, short, global = true, value_name = "FILE", env = "COUNTERSIGN_CONFIG")]
     config: Option<PathBuf>,
-    /// Database, instead of the one configured: `sqlite:db.sqlite3`, `sqlite:////srv/db.sqlite3`.
+    /// Database, instead of the one configured: `sqlite:db.sqlite3`, `sqlite:////srv/db.sqlite3`,
+    /// `postgresql://user@host/name`. A password belongs in `COUNTERSIGN_DATABASE_URL`, which others cannot see.
     #[arg(long, global = true, value_name = "URL")]
     database_url: Option<String>,
     #[command(subcommand)]
@@ -171,13 +171,9 @@ fn small_runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 }
 
 async fn migrate(config: &Config) -> anyhow::Result<()> {
-    use anyhow::Context as _;
     use countersign::clock::Clock as _;
 
-    let options = StoreOptions { create: true, ..StoreOptions::default() };
-    let store = Store::open(&config.database_url, options)
-        .await
-        .with_context(|| format!("database {}", config.database_url))?;
+    let store = config.database.create().await?;
     let report = store.migrate(&config.settings.apps, countersign::clock::SystemClock.now()).await?;
     if report.created.is_empty() {
         println!("No migrations to apply.");

@@ -102,7 +102,11 @@ impl Postgres {
         if self.writers.is_closed() {
             return Err(StoreError::Closed);
         }
-        self.read("SELECT 1", &[]).await.map(|_| ())
+        let rows = self.read("SELECT pg_catalog.pg_is_in_recovery()", &[]).await?;
+        match first(&rows, |row| row.boolean(0))? {
+            Some(false) => Ok(()),
+            _ => Err(StoreError::Unavailable { cause: Arc::new(ReadOnly) }),
+        }
     }
 
     pub(crate) async fn close(&self) {
@@ -203,6 +207,10 @@ fn without_detail(refusal: &tokio_postgres::Error) -> ServerSaid {
 #[derive(Debug, thiserror::Error)]
 #[error("the server forgot a prepared statement; behind PgBouncer in transaction mode set postgresql.pgbouncer = true")]
 struct PooledWithoutSwitch;
+
+#[derive(Debug, thiserror::Error)]
+#[error("the server is a standby and takes no writes")]
+struct ReadOnly;
 
 /// The wait for an answer ended.
 #[derive(Debug, thiserror::Error)]
