@@ -86,7 +86,6 @@ pub enum HashKind {
 
 /// A PostgreSQL server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct ServerState {
     /// `server_version_num`: 150004 is 15.4.
     pub version: u64,
