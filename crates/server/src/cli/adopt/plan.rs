@@ -229,6 +229,15 @@ impl Draft<'_> {
     fn secret(&mut self, table: &'static str, key: &'static str, item: SecretItem, comment: &str) {
         match self.choices.secrets {
             SecretsIn::File => {
+                // Countersign cuts line ends off the end of such files.
+                if item.value.expose().ends_with(['\r', '\n']) {
+                    self.add(Finding::stays(
+                        "secret-ends-in-newline",
+                        View::ALL,
+                        format!("{} ends in a line end, which a file cannot keep", item.meaning),
+                        "Adopt with --secrets env.",
+                    ));
+                }
                 let path = self.choices.folder.join(item.file);
                 self.document.set(table, key, path.display().to_string(), comment);
             }

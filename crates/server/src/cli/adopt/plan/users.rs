@@ -50,17 +50,13 @@ pub(super) fn users(draft: &mut Draft<'_>, found: &Found) {
     }
     for (name, through) in [("groups", &users.groups), ("user_permissions", &users.user_permissions)] {
         match through {
-            Some(through) => set(name, qualified(through, users).into(), &origin(through)),
+            // Countersign looks for the table beside that of the users.
+            Some(through) if through.schema == users.schema || through.schema.is_none() => {
+                set(name, through.table.as_str().into(), &origin(through));
+            }
+            Some(_) => set(name, false.into(), "in another schema than the users"),
             None => set(name, false.into(), "no such field"),
         }
-    }
-}
-
-/// The many-to-many table. Its schema goes without saying where it is that of the user table.
-fn qualified(through: &Through, users: &Users) -> String {
-    match &through.schema {
-        Some(schema) if Some(schema) != users.schema.as_ref() => format!("{schema}.{}", through.table),
-        _ => through.table.clone(),
     }
 }
 
