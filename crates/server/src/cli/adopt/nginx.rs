@@ -50,6 +50,10 @@ fn server(plan: &Plan) -> String {
                 text += "    limit_req_status 429;\n";
             }
         }
+        if path.ends_with('/') {
+            // For such a location nginx answers the path without the slash by itself, with a redirect as Django's.
+            text += "    absolute_redirect off;\n";
+        }
         text += "    proxy_pass http://countersign;\n\
                  \x20   proxy_http_version 1.1;\n\
                  \x20   proxy_set_header Connection \"\";\n\
@@ -122,6 +126,7 @@ mod tests {
             first,
             "# obtain_auth_token\n\
              location = /api-token-auth/ {\n\
+             \x20   absolute_redirect off;\n\
              \x20   proxy_pass http://countersign;\n\
              \x20   proxy_http_version 1.1;\n\
              \x20   proxy_set_header Connection \"\";\n\

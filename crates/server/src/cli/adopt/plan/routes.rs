@@ -91,6 +91,13 @@ fn route(draft: &mut Draft<'_>, found: &Found, view: &found::View, others: &[Rou
     }
     // Also without a finding, a view that has no one path cannot move.
     let moves = because.is_empty() && kind.is_some() && view.path.is_some();
+    if moves && pattern.trim_end_matches("\\Z").trim_end_matches('$').ends_with("/?") {
+        draft.add(Finding::differs(
+            "slash-optional",
+            format!("{pattern} also matches without the slash at its end"),
+            "Nginx redirects that spelling to the one with the slash. If clients send it, give it a location of its own that leads to Django.",
+        ));
+    }
     Route {
         pattern,
         path: view.path.clone(),

@@ -264,6 +264,14 @@ fn the_second_path_of_a_view_stays() {
 }
 
 #[test]
+fn a_slash_that_may_be_missing_is_told() {
+    let mut found = stock();
+    found["views"][2]["pattern"] = json!("/api/token/refresh/?$");
+    let plan = plan(&found);
+    assert_eq!((ids(&plan, Effect::Differs), carried(&plan).len()), (vec!["slash-optional"], 3));
+}
+
+#[test]
 fn what_would_be_refused_is_not_written() {
     let mut found = stock();
     found["django"]["installed_apps"] = json!(["django.contrib.auth"]);
