@@ -1,6 +1,7 @@
 //! What `countersign doctor` asks: the state of tables in numbers. Counts alone leave the database, never a key, a name or a hash,
 //! and each question looks at a bounded number of rows, so that a table of many millions answers as well.
 
+use countersign_formats::password::Algorithm;
 use jiff::Timestamp;
 
 use crate::driver::{Driver, TableName, quoted};
@@ -8,7 +9,7 @@ use crate::value::Row;
 use crate::{InstalledApps, Store, StoreError, UsernameLookup};
 
 /// Rows that one question looks at.
-pub const SURVEY_ROWS: u32 = 200_000;
+pub const SURVEY_ROWS: u32 = 100_000;
 
 /// The database's clock (UTC). SQLite's has whole seconds, and is this machine's.
 const NOW: &str = "SELECT CURRENT_TIMESTAMP";
@@ -247,16 +248,25 @@ fn number(row: &Row<'_>, column: usize) -> Result<u64, StoreError> {
     Ok(row.integer_opt(column)?.and_then(|number| u64::try_from(number).ok()).unwrap_or_default())
 }
 
-/// `length(x) - length(ltrim(x, set))` is how many characters of the set a text begins with, in SQLite as in PostgreSQL.
+/// Algorithm word and cost of each password, counted.
 ///
-/// `p` is the password, `w` the length of its algorithm word, `r` what follows the word and its `$`; bcrypt's `r` is
-/// `$2b$12$…`, argon2's is `argon2id$v=19$m=102400,t=2,p=8$…`.
+/// `substr(x, 1, length(x) - length(ltrim(x, set)))` is what a text begins with of a set of characters, in SQLite as in PostgreSQL;
+/// it is slow, so the usual words are told by comparison. `p` is the beginning of the password, `w` its leading word, `r` what
+/// follows that and its `$`: bcrypt's is `$2b$12$…`, argon2's `argon2id$v=19$m=102400,t=2,p=8$…`. The limits keep PostgreSQL from
+/// computing a column again wherever it is used.
 fn password_kinds(password: &str, table: &str, id: &str) -> String {
     const WORD: &str = "abcdefghijklmnopqrstuvwxyz0123456789_";
     const DIGITS: &str = "0123456789";
-    let leading = |text: &str| format!("substr({text}, 1, length({text}) - length(ltrim({text}, '{DIGITS}')))");
+    let leading = |text: &str, set: &str| format!("substr({text}, 1, length({text}) - length(ltrim({text}, '{set}')))");
+    let usual: String = Algorithm::ALL
+        .into_iter()
+        .map(|algorithm| {
+            let word = algorithm.django_name();
+            format!(" WHEN substr(a.p, 1, {}) = '{word}$' THEN '{word}'", word.len() + 1)
+        })
+        .collect();
     // From `argon2id$v=19$m=…` on: the word, `$v=`, the version, `$m=`.
-    let memory = format!("ltrim(ltrim(ltrim(ltrim(c.r, 'argon2id'), '$v='), '{DIGITS}'), '$m=')");
+    let memory = format!("ltrim(ltrim(ltrim(ltrim(substr(c.r, 1, 30), 'argon2id'), '$v='), '{DIGITS}'), '$m=')");
     format!(
         "SELECT k.word, k.cost, count(*) AS users
          FROM (SELECT c.word AS word,
@@ -264,16 +274,20 @@ fn password_kinds(password: &str, table: &str, id: &str) -> String {
                            WHEN c.word IN ('bcrypt', 'bcrypt_sha256') THEN {}
                            WHEN c.word = 'argon2' THEN {}
                            ELSE '' END AS cost
-               FROM (SELECT CASE WHEN b.p = '' THEN '' WHEN b.p LIKE '!%' THEN '!'
-                                 WHEN b.w BETWEEN 1 AND 40 AND substr(b.p, b.w + 1, 1) = '$' THEN substr(b.p, 1, b.w)
+               FROM (SELECT CASE WHEN b.p = '' OR b.w = '!' THEN b.w
+                                 WHEN length(b.w) BETWEEN 1 AND 40 AND substr(b.p, length(b.w) + 1, 1) = '$' THEN b.w
                                  ELSE '?' END AS word,
-                            substr(b.p, b.w + 2) AS r
-                     FROM (SELECT a.p AS p, length(a.p) - length(ltrim(a.p, '{WORD}')) AS w
-                           FROM (SELECT CAST(u.{password} AS text) AS p FROM {table} u ORDER BY u.{id} LIMIT $1) a) b) c) k
+                            substr(b.p, length(b.w) + 2) AS r
+                     FROM (SELECT a.p AS p,
+                                  CASE WHEN a.p = '' THEN '' WHEN substr(a.p, 1, 1) = '!' THEN '!'{usual}
+                                       ELSE {} END AS w
+                           FROM (SELECT substr(CAST(u.{password} AS text), 1, 60) AS p
+                                 FROM {table} u ORDER BY u.{id} LIMIT $1) a LIMIT $1) b LIMIT $1) c LIMIT $1) k
          GROUP BY k.word, k.cost ORDER BY count(*) DESC, k.word, k.cost LIMIT 100",
-        leading("c.r"),
-        leading("substr(c.r, 5, 2)"),
-        leading(&memory),
+        leading("substr(c.r, 1, 9)", DIGITS),
+        leading("substr(c.r, 5, 2)", DIGITS),
+        leading(&memory, DIGITS),
+        leading("a.p", WORD),
     )
 }
 
