@@ -266,10 +266,18 @@ impl Authority {
     /// The user a claim of `USER_ID_CLAIM` names. Values that Django would crash on name nobody.
     pub(crate) async fn user_of_claim(&self, claim: &Value) -> Result<Option<User>, Failure> {
         Ok(match self.user_id_source() {
-            UserIdSource::PrimaryKey => match to_integer(claim) {
-                Some(id) => self.store().user_by_id(&UserId::Integer(id)).await?,
-                None => None,
-            },
+            UserIdSource::PrimaryKey => {
+                let id_type = self.store().user_id_type();
+                let id = if id_type.is_integer() {
+                    to_integer(claim).map(UserId::Integer)
+                } else {
+                    to_text(claim).and_then(|text| id_type.parse(&text))
+                };
+                match id {
+                    Some(id) => self.store().user_by_id(&id).await?,
+                    None => None,
+                }
+            }
             UserIdSource::Field(field) => match to_text(claim) {
                 Some(text) => self.store().user_by_field(field, &text).await?,
                 None => None,
@@ -323,9 +331,10 @@ impl Authority {
     }
 }
 
-/// An id as the blacklist can hold it: text without NUL. One that no row can have could never be found there.
+/// An id as the blacklist can hold it: text without NUL, of at most 255 characters. One that no row can have could never be found
+/// there.
 fn storable(claim: &Value) -> Option<String> {
-    to_text(claim).filter(|jti| !jti.contains('\0'))
+    to_text(claim).filter(|jti| !jti.contains('\0') && jti.chars().nth(255).is_none())
 }
 
 /// What follows a header's keyword.

@@ -67,10 +67,8 @@ impl AuthorityBuilder {
     /// [`StoreError`] when `USER_ID_FIELD` names no usable column, or the database does not answer.
     pub async fn build(self) -> Result<Authority, StoreError> {
         let Self { store, settings, clock, entropy } = self;
-        let user_id = match settings.simple_jwt.user_id_field.as_str() {
-            "id" | "pk" => UserIdSource::PrimaryKey,
-            field => UserIdSource::Field(store.user_field(field).await?),
-        };
+        let field = store.user_field(&settings.simple_jwt.user_id_field).await?;
+        let user_id = if field.is_primary_key() { UserIdSource::PrimaryKey } else { UserIdSource::Field(field) };
         let tokens = if settings.apps.authtoken { Some(store.token_table(AUTHTOKEN_TABLE).await?) } else { None };
         let hashing = HashingPool::new(settings.hashing_threads, settings.hashing_queue);
         Ok(Authority { inner: Arc::new(Inner { store, settings, user_id, tokens, hashing, clock, entropy }) })

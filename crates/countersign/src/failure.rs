@@ -119,7 +119,9 @@ impl Failure {
             Self::MethodNotAllowed(_) => 405,
             Self::NotAcceptable => 406,
             Self::UnsupportedMediaType(_) => 415,
-            Self::Overloaded => 503,
+            Self::Overloaded | Self::Store(StoreError::Unavailable { .. } | StoreError::Busy | StoreError::Closed) => {
+                503
+            }
             Self::Store(_) | Self::Entropy(_) | Self::Hashing => 500,
             _ => 400,
         }

@@ -17,6 +17,8 @@ pub struct Settings {
     pub hashers: Hashers,
     /// `AUTHENTICATION_BACKENDS`.
     pub backend: AuthenticationBackend,
+    /// `USERNAME_FIELD` of the user model: what SimpleJWT's login views call the name.
+    pub username_field: String,
     /// Which of the optional Django apps the database has.
     pub apps: InstalledApps,
     /// How many password hashes run at once; further ones wait.
@@ -33,6 +35,7 @@ impl Settings {
             simple_jwt: SimpleJwt::new(signing_key),
             hashers: Hashers::default(),
             backend: AuthenticationBackend::Model,
+            username_field: "username".to_owned(),
             apps: InstalledApps::default(),
             hashing_threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             hashing_queue: 256,

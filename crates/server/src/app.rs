@@ -6,11 +6,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use axum::body::Body;
 use countersign::clock::{Clock, Entropy, SystemClock, SystemEntropy};
-use countersign::{AUTHTOKEN_TABLE, Authority, Scheme};
-use countersign_store::{DatabaseUrl, InstalledApps, Store, StoreError, StoreOptions};
+use countersign::{Authority, Scheme};
+use countersign_store::Store;
 use http::{HeaderValue, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -52,10 +52,8 @@ impl App {
     /// # Errors
     /// As [`build`](Self::build).
     pub async fn build_with(config: Config, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> anyhow::Result<Self> {
-        let store = open(&config.database_url).await?;
-        check_tables(&store, &config.settings.apps).await?;
-        let apps = &config.settings.apps;
-        store.check_statements(apps).await.context("the database does not fit")?;
+        let store = config.database.open().await?;
+        let store = config.database.checked(&store, &config.settings.apps).await?;
         let user_id_field = &config.settings.simple_jwt.user_id_field;
         store
             .user_field(user_id_field)
@@ -68,7 +66,13 @@ impl App {
             let path = resource.path.clone();
             views.insert(path, view(&authority, resource).await?);
         }
-        let routes = Routes { authority, settings: config.views, append_slash: config.append_slash, views };
+        let routes = Routes {
+            authority,
+            settings: config.views,
+            append_slash: config.append_slash,
+            views,
+            probes: config.probes,
+        };
         Ok(Self {
             router: router(routes),
             store,
@@ -139,19 +143,6 @@ impl App {
     }
 }
 
-/// Opens a database, which must exist.
-pub(crate) async fn open(url: &DatabaseUrl) -> anyhow::Result<Store> {
-    Store::open(url, StoreOptions::default()).await.map_err(|error| {
-        let missing = matches!(error, StoreError::NoDatabase { .. });
-        let context = if missing {
-            format!("database_url {url}: `countersign migrate` makes a database where there is none")
-        } else {
-            format!("database_url {url}")
-        };
-        anyhow::Error::new(error).context(context)
-    })
-}
-
 /// The next connection, once there is a place for it.
 async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> std::io::Result<(TcpStream, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.map_err(std::io::Error::other)?;
@@ -193,24 +184,4 @@ async fn view(authority: &Authority, resource: Resource) -> anyhow::Result<View>
     view.challenge = challenge.map(|challenge| HeaderValue::from_str(&challenge)).transpose()?;
     view.permissions = resource.permissions;
     Ok(view)
-}
-
-/// Refuses a database without the tables that the configuration counts on.
-async fn check_tables(store: &Store, apps: &InstalledApps) -> anyhow::Result<()> {
-    let mut needed = vec![("auth_user", "django.contrib.auth")];
-    if apps.authtoken {
-        needed.push((AUTHTOKEN_TABLE, "rest_framework.authtoken"));
-    }
-    if apps.token_blacklist {
-        needed.push(("token_blacklist_outstandingtoken", "rest_framework_simplejwt.token_blacklist"));
-        needed.push(("token_blacklist_blacklistedtoken", "rest_framework_simplejwt.token_blacklist"));
-    }
-    for (table, app) in needed {
-        if !store.has_table(table).await? {
-            bail!(
-                "the database has no table {table} ({app}); run `countersign migrate`, or take the app out of installed_apps"
-            );
-        }
-    }
-    Ok(())
 }

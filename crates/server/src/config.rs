@@ -1,6 +1,7 @@
 //! `countersign.toml`, `COUNTERSIGN_…` variables and flags to typed settings. Names are Django's in lower case. Unknown keys,
 //! wrong types and impossible combinations are refused with key, line and fix.
 
+mod database;
 mod duration;
 mod raw;
 mod resolve;
@@ -17,10 +18,11 @@ use countersign::settings::Settings;
 use countersign_formats::negotiation::Renderer;
 use countersign_formats::password_validation::Validators;
 use countersign_formats::request_body::Parser;
-use countersign_store::DatabaseUrl;
 use http::Method;
 
+use crate::database::Database;
 use crate::endpoints::Endpoint;
+use crate::probes::Probe;
 use crate::view::ViewSettings;
 
 pub(crate) use source::Overrides;
@@ -29,11 +31,12 @@ pub(crate) use source::Overrides;
 #[derive(Debug)]
 pub struct Config {
     pub(crate) bind: SocketAddr,
-    pub(crate) database_url: DatabaseUrl,
+    pub(crate) database: Database,
     pub(crate) settings: Settings,
     pub(crate) views: ViewSettings,
     pub(crate) append_slash: bool,
     pub(crate) resources: Vec<Resource>,
+    pub(crate) probes: Vec<(String, Probe)>,
     pub(crate) password_validators: Validators,
     pub(crate) header_timeout: Duration,
     pub(crate) shutdown_timeout: Duration,

@@ -1,6 +1,6 @@
 //! What each path does once the request has passed its policy: field values in, a JSON value or a refusal out.
 
-use countersign::{Authority, Failure, Identity};
+use countersign::{Authority, Failure, Identity, Settings};
 use countersign_formats::json::{Object, Value};
 use countersign_formats::password::Password;
 use countersign_formats::request_body::CharField;
@@ -53,12 +53,15 @@ pub(crate) enum Answer {
 }
 
 impl Endpoint {
-    /// The fields the body must have, in the order of DRF's serializers. A password is trimmed by SimpleJWT and not by DRF.
-    pub(crate) fn fields(&self) -> Vec<CharField<'static>> {
+    /// The fields the body must have, in the order of DRF's serializers. A password is trimmed by SimpleJWT and not by DRF, and only
+    /// SimpleJWT calls the name what the user model calls it.
+    pub(crate) fn fields<'s>(&self, settings: &'s Settings) -> Vec<CharField<'s>> {
         let field = |name, trim| CharField { name, trim };
         match self {
             Self::ObtainAuthToken => vec![field("username", true), field("password", false)],
-            Self::TokenObtainPair | Self::TokenObtainSliding => vec![field("username", true), field("password", true)],
+            Self::TokenObtainPair | Self::TokenObtainSliding => {
+                vec![field(&settings.username_field, true), field("password", true)]
+            }
             Self::TokenRefresh | Self::TokenBlacklist => vec![field("refresh", true)],
             Self::TokenVerify | Self::TokenRefreshSliding => vec![field("token", true)],
             Self::Whoami | Self::Fixed { .. } => Vec::new(),
@@ -131,7 +134,7 @@ impl Endpoint {
     }
 
     /// `actions.POST` of the OPTIONS answer: one entry a field of DRF's serializer.
-    pub(crate) fn form(&self) -> Object {
+    pub(crate) fn form(&self, settings: &Settings) -> Object {
         let mut form = Object::new();
         let mut field = |name: &str, label: &str, writable: bool| {
             let mut entry = Object::new();
@@ -148,7 +151,7 @@ impl Endpoint {
                 field("token", "Token", false);
             }
             Self::TokenObtainPair | Self::TokenObtainSliding => {
-                field("username", "Username", true);
+                field(&settings.username_field, &label(&settings.username_field), true);
                 field("password", "Password", true);
             }
             Self::TokenRefresh => {
@@ -161,4 +164,13 @@ impl Endpoint {
         }
         form
     }
+}
+
+/// DRF 3.18 `serializers.Field.bind`: `mobile_number` is called "Mobile number".
+fn label(name: &str) -> String {
+    let words = name.replace('_', " ");
+    let mut letters = words.chars();
+    letters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(letters.flat_map(char::to_lowercase)).collect())
 }

@@ -6,9 +6,11 @@
 mod app;
 mod cli;
 mod config;
+mod database;
 mod endpoints;
 mod location;
 mod pages;
+mod probes;
 mod routes;
 mod security_headers;
 mod view;

@@ -11,6 +11,7 @@ use http::header::{CONTENT_TYPE, HeaderName, LOCATION, X_FRAME_OPTIONS};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 
 use crate::pages;
+use crate::probes::Probe;
 use crate::security_headers::with_security_headers;
 use crate::view::{View, ViewSettings};
 
@@ -22,6 +23,7 @@ pub(crate) struct Routes {
     /// `APPEND_SLASH`.
     pub(crate) append_slash: bool,
     pub(crate) views: HashMap<String, View>,
+    pub(crate) probes: Vec<(String, Probe)>,
 }
 
 /// The axum application over a table of paths.
@@ -34,6 +36,9 @@ async fn dispatch(State(routes): State<Arc<Routes>>, request: Request<Body>) -> 
     let path = percent_decoded(request.uri().path());
     if let Some(view) = routes.views.get(&*path) {
         return view.serve(&routes.authority, &routes.settings, request).await;
+    }
+    if let Some((_, probe)) = routes.probes.iter().find(|(probed, _)| *probed == path) {
+        return probe.answer(&routes.authority, request.method()).await;
     }
     if routes.append_slash && !path.ends_with('/') && routes.views.contains_key(&format!("{path}/")) {
         return redirect_to_slash(&request);

@@ -144,7 +144,7 @@ impl View {
         if !implemented {
             return Err(Failure::MethodNotAllowed(method.to_string()));
         }
-        let fields = self.endpoint.fields();
+        let fields = self.endpoint.fields(authority.settings());
         if fields.is_empty() {
             return self.endpoint.answer(authority, identity, Vec::new()).await;
         }
@@ -178,7 +178,7 @@ impl View {
         );
         metadata
             .set("parses", Value::Array(self.parsers.iter().map(|parser| Value::from(parser.media_type())).collect()));
-        let form = self.endpoint.form();
+        let form = self.endpoint.form(authority.settings());
         if !form.is_empty() && authority.permit(&self.permissions, identity, "POST").await.is_ok() {
             let mut actions = Object::new();
             actions.set("POST", Value::Object(form));
@@ -200,9 +200,13 @@ impl View {
             Err(Failure::BadRequestPage) => {
                 return self.page(StatusCode::BAD_REQUEST, pages::BAD_REQUEST, outcome.read_session);
             }
-            Err(failure @ (Failure::Store(_) | Failure::Entropy(_) | Failure::Hashing)) => {
+            Err(failure @ (Failure::Store(_) | Failure::Entropy(_) | Failure::Hashing)) if failure.status() == 500 => {
                 tracing::error!(error = failure as &dyn std::error::Error, cause = ?std::error::Error::source(failure), "request failed");
                 return self.page(StatusCode::INTERNAL_SERVER_ERROR, pages::SERVER_ERROR, outcome.read_session);
+            }
+            Err(failure @ Failure::Store(cause)) => {
+                tracing::warn!(error = cause as &dyn std::error::Error, "the database cannot be used for now");
+                (self.status(failure), json::render(&Failure::Overloaded.body(&settings.non_field_errors_key), style))
             }
             Err(failure) => (self.status(failure), json::render(&failure.body(&settings.non_field_errors_key), style)),
         };

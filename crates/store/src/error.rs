@@ -21,16 +21,25 @@ pub enum StoreError {
         /// The file that was looked for.
         path: PathBuf,
     },
-    /// The file, its directory or the disk refused: permissions, a full disk, a file that is no database.
+    /// The file, its directory or the disk refused: permissions, a full disk, a file that is no database. Or a server did: a wrong
+    /// password, a database it does not have.
     #[error("the database cannot be used: {cause}")]
     Io {
         /// What the driver said.
         #[source]
         cause: Cause,
     },
-    /// Another process held the database for longer than the busy timeout.
-    #[error("the database was locked by another process for longer than the busy timeout")]
+    /// Another process held the database for longer than the busy timeout, or a statement took longer than its own.
+    #[error("the database was busy for longer than its timeout")]
     Busy,
+    /// The server cannot be reached, or the connection broke. It is being made again; whether a write under way was committed is
+    /// not known.
+    #[error("the database cannot be reached: {cause}")]
+    Unavailable {
+        /// What the driver or the server said.
+        #[source]
+        cause: Cause,
+    },
     /// A row with this unique value exists already.
     #[error("a row with the same {columns} exists already")]
     UniqueViolation {
@@ -40,6 +49,12 @@ pub enum StoreError {
     /// A row refers to one that is gone, or one that is still referred to was to be removed.
     #[error("a row refers to one that does not exist")]
     ForeignKeyViolation,
+    /// A column that must have a value got none: the table demands more of a row than this store knows of.
+    #[error("column {column} must have a value, which only the project itself can give")]
+    MissingValue {
+        /// The column.
+        column: String,
+    },
     /// The user the write was for does not exist (any more).
     #[error("the user does not exist")]
     NoSuchUser,

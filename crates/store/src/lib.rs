@@ -22,8 +22,9 @@
 //! # }
 //! ```
 //!
-//! Inside, table modules see only the driver's waist: one statement text with typed values. SQLite is the one
-//! database of this version; reads are answered inline on the calling thread, writes by one thread that commits in groups.
+//! Inside, table modules see only the driver's waist: one statement text with typed values. SQLite's reads are answered inline on
+//! the calling thread, its writes by one thread that commits in groups; PostgreSQL's reads share a few pipelined connections, and
+//! its transactions borrow from a small pool.
 
 use std::fmt;
 use std::sync::Arc;
@@ -35,23 +36,30 @@ mod groups;
 mod migrate;
 mod outstanding;
 mod statements;
+mod survey;
 mod tokens;
 mod url;
 mod user_field;
 mod user_id;
+mod user_table;
 mod users;
 mod value;
 
+pub use driver::TableName;
 pub use error::{Cause, StoreError};
 pub use migrate::{AppState, InstalledApps, MigrateReport, MigrationState};
 pub use outstanding::{Blacklisting, OutstandingToken, Rotation};
+pub use survey::{HashCount, HashKind, SURVEY_ROWS, Sample, ServerState};
 pub use tokens::TokenTable;
 pub use url::{DatabaseUrl, DatabaseUrlError};
 pub use user_field::{FieldValue, UserField};
-pub use user_id::UserId;
+pub use user_id::{IdType, UserId};
+pub use user_table::{ColumnChoice, UserMapping, UsernameLookup};
 pub use users::{EncodedPassword, NewUser, User, UserProfile};
 
 use driver::Driver;
+use outstanding::RecordStatements;
+use user_table::UserTable;
 
 /// One open database. Cloning is cheap and shares it; several stores can live in one process.
 ///
@@ -60,8 +68,10 @@ use driver::Driver;
 pub struct Store(Arc<Inner>);
 
 struct Inner {
-    driver: Driver,
+    driver: Arc<Driver>,
     url: DatabaseUrl,
+    users: Arc<UserTable>,
+    record_statements: Arc<RecordStatements>,
 }
 
 /// How a database is opened.
@@ -71,15 +81,50 @@ pub struct StoreOptions {
     pub create: bool,
     /// How long to wait for another process that holds the database. Django's own default is 5 s too.
     pub busy_timeout: Duration,
-    /// Read connections; as many as there are threads that read at the same time is best.
+    /// Read connections to SQLite; as many as there are threads that read at the same time is best.
     pub readers: usize,
+    /// What concerns PostgreSQL alone.
+    pub postgres: PostgresOptions,
+}
+
+/// How a PostgreSQL database is used.
+#[derive(Clone, Debug)]
+pub struct PostgresOptions {
+    /// How long making a connection may take; `connect_timeout` in the address stands over it.
+    pub connect_timeout: Duration,
+    /// How long a statement may take, a wait for a lock included.
+    pub statement_timeout: Duration,
+    /// Connections that all reads share.
+    pub read_connections: usize,
+    /// Transactions at once, each on a connection of its own; further ones wait.
+    pub write_connections: usize,
+    /// Whether PgBouncer in transaction mode stands between: nothing is then kept prepared, and no start-up parameter is sent.
+    pub pgbouncer: bool,
+}
+
+impl Default for PostgresOptions {
+    /// 5 s for either, 2 connections for reads and 8 for writes, no PgBouncer.
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(5),
+            read_connections: 2,
+            write_connections: 8,
+            pgbouncer: false,
+        }
+    }
 }
 
 impl Default for StoreOptions {
     /// An existing database, 5 s, and two readers for every core (4 to 32).
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        Self { create: false, busy_timeout: Duration::from_secs(5), readers: (2 * cores).clamp(4, 32) }
+        Self {
+            create: false,
+            busy_timeout: Duration::from_secs(5),
+            readers: (2 * cores).clamp(4, 32),
+            postgres: PostgresOptions::default(),
+        }
     }
 }
 
@@ -90,8 +135,23 @@ impl Store {
     /// # Errors
     /// [`StoreError::NoDatabase`] without a file (unless `options.create`), [`StoreError::Io`] if it cannot be used.
     pub async fn open(url: &DatabaseUrl, options: StoreOptions) -> Result<Self, StoreError> {
-        let driver = Driver::open(url, &options).await?;
-        Ok(Self(Arc::new(Inner { driver, url: url.clone() })))
+        let driver = Arc::new(Driver::open(url, &options).await?);
+        let users = UserTable::stock(&driver);
+        Ok(Self::of(driver, url.clone(), users))
+    }
+
+    /// The same database with the users that a mapping describes. Without this call they are Django's `auth_user`.
+    ///
+    /// # Errors
+    /// [`StoreError::Schema`] naming the table or column that does not fit, or if the database cannot be read.
+    pub async fn with_users(&self, mapping: &UserMapping) -> Result<Self, StoreError> {
+        let users = UserTable::resolve(self.driver(), mapping).await?;
+        Ok(Self::of(Arc::clone(&self.0.driver), self.0.url.clone(), users))
+    }
+
+    fn of(driver: Arc<Driver>, url: DatabaseUrl, users: UserTable) -> Self {
+        let record_statements = Arc::new(RecordStatements::of(&users));
+        Self(Arc::new(Inner { driver, url, users: Arc::new(users), record_statements }))
     }
 
     /// Whether the database answers reads and the store takes writes.
@@ -125,7 +185,7 @@ impl Store {
     /// # Errors
     /// If the database cannot be read.
     pub async fn has_column(&self, table: &str, column: &str) -> Result<bool, StoreError> {
-        Ok(self.driver().columns(table).await?.iter().any(|found| found.name == column))
+        Ok(self.driver().columns(&TableName::new(table)).await?.iter().any(|found| found.name == column))
     }
 
     /// Has the database check every statement the store may run on the tables of `apps`, so that a missing column is an error
@@ -134,14 +194,27 @@ impl Store {
     /// # Errors
     /// [`StoreError::Schema`] naming the table or column.
     pub async fn check_statements(&self, apps: &InstalledApps) -> Result<(), StoreError> {
-        for statement in statements::of(*apps) {
+        for statement in statements::of(*apps, self.users(), self.record_statements()) {
             self.driver().prepare(statement.text.as_ref()).await?;
         }
         Ok(())
     }
 
+    /// The type of the users' keys.
+    pub fn user_id_type(&self) -> IdType {
+        self.users().id_type
+    }
+
     fn driver(&self) -> &Driver {
         &self.0.driver
+    }
+
+    fn users(&self) -> &Arc<UserTable> {
+        &self.0.users
+    }
+
+    fn record_statements(&self) -> &Arc<RecordStatements> {
+        &self.0.record_statements
     }
 }
 

@@ -4,15 +4,19 @@
 //! tables exist is adopted; one of which there is no trace is created as a whole; anything between is refused with a reason.
 //! Afterwards Django's own `migrate --check` has nothing to do.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::driver::{Sharing, Transaction};
+use crate::user_table::{STOCK_TABLE, UserTable};
 use crate::value::Row;
 use crate::{Store, StoreError};
 
 mod apps;
+mod foreign_keys;
 
 use apps::{APPS, App, MIGRATIONS_SCHEMA, MIGRATIONS_TABLE};
 
@@ -97,10 +101,10 @@ impl Store {
     /// [`StoreError::MigrationConflict`] on tables without records, records without tables, or migrations applied in part; then
     /// nothing was changed.
     pub async fn migrate(&self, apps: &InstalledApps, now: Timestamp) -> Result<MigrateReport, StoreError> {
-        let asked = *apps;
+        let (asked, users) = (*apps, Arc::clone(self.users()));
         self.driver()
             .transaction(Sharing::Alone, move |mut transaction| {
-                Box::pin(async move { migrate(&mut transaction, asked, now).await })
+                Box::pin(async move { migrate(&mut transaction, &users, asked, now).await })
             })
             .await
     }
@@ -116,7 +120,7 @@ impl Store {
         } else {
             Vec::new()
         };
-        Ok(inspect(&tables, &rows))
+        Ok(inspect(&tables, &rows, self.users()))
     }
 }
 
@@ -172,20 +176,22 @@ fn migration(row: &Row<'_>) -> Result<(String, String), StoreError> {
 
 async fn migrate(
     transaction: &mut Transaction<'_>,
+    users: &UserTable,
     asked: InstalledApps,
     now: Timestamp,
 ) -> Result<MigrateReport, StoreError> {
+    transaction.lock_schema().await?;
     let tables: HashSet<String> = transaction.tables().await?.into_iter().collect();
     let recorded = tables.contains(MIGRATIONS_TABLE);
     let rows = if recorded { transaction.query(MIGRATIONS, &[], migration).await? } else { Vec::new() };
-    let state = inspect(&tables, &rows);
+    let state = inspect(&tables, &rows, users);
 
     let (absent, adopted) = plan(&state, asked)?;
     if !recorded {
-        transaction.script(MIGRATIONS_SCHEMA).await?;
+        transaction.script(MIGRATIONS_SCHEMA, Cow::Borrowed).await?;
     }
     for app in &absent {
-        transaction.script(app.schema).await?;
+        transaction.script(app.schema, |schema| foreign_keys::onto(users, schema)).await?;
         for name in app.migrations {
             transaction.execute(MIGRATIONS_RECORD, &[app.label.into(), (*name).into(), now.into()]).await?;
         }
@@ -236,15 +242,20 @@ fn plan(state: &MigrationState, asked: InstalledApps) -> Result<(Vec<&'static Ap
     Ok((absent, adopted))
 }
 
-fn inspect(tables: &HashSet<String>, rows: &[(String, String)]) -> MigrationState {
-    MigrationState { apps: APPS.iter().map(|app| (app.label, inspect_app(app, tables, rows))).collect() }
+fn inspect(tables: &HashSet<String>, rows: &[(String, String)], users: &UserTable) -> MigrationState {
+    MigrationState { apps: APPS.iter().map(|app| (app.label, inspect_app(app, tables, rows, users))).collect() }
 }
 
-fn inspect_app(app: &App, tables: &HashSet<String>, rows: &[(String, String)]) -> AppState {
+fn inspect_app(app: &App, tables: &HashSet<String>, rows: &[(String, String)], users: &UserTable) -> AppState {
     let names: HashSet<&str> =
         rows.iter().filter(|(label, _)| label == app.label).map(|(_, name)| name.as_str()).collect();
-    let (there, not_there): (Vec<&str>, Vec<&str>) =
-        app.tables.iter().copied().partition(|table| tables.contains(*table));
+    // With a user model of the project's own Django makes none of `auth`'s tables of users.
+    let (there, not_there): (Vec<&str>, Vec<&str>) = app
+        .tables
+        .iter()
+        .copied()
+        .filter(|table| users.is_stock() || !table.starts_with(STOCK_TABLE))
+        .partition(|table| tables.contains(*table));
     let pending: Vec<&'static str> = app.migrations.iter().copied().filter(|name| !names.contains(name)).collect();
     let needed_is_missing = app.migrations[..app.needed].iter().any(|name| !names.contains(name));
 
@@ -258,7 +269,8 @@ fn inspect_app(app: &App, tables: &HashSet<String>, rows: &[(String, String)]) -
         ))
     } else if app.label == "auth" && not_there.contains(&"auth_user") && there.contains(&"auth_permission") {
         AppState::Conflict(
-            "there is no table auth_user: the project has a user model of its own, which this version does not support"
+            "there is no table auth_user: the project has a user model of its own; describe it under [users], or let \
+             `countersign adopt` do so"
                 .to_owned(),
         )
     } else if !not_there.is_empty() {
@@ -280,11 +292,12 @@ fn inspect_app(app: &App, tables: &HashSet<String>, rows: &[(String, String)]) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::UserMapping;
 
     fn state(tables: &[&str], rows: &[(&str, &str)]) -> MigrationState {
         let tables = tables.iter().map(ToString::to_string).collect();
         let rows: Vec<_> = rows.iter().map(|(app, name)| ((*app).to_owned(), (*name).to_owned())).collect();
-        inspect(&tables, &rows)
+        inspect(&tables, &rows, &UserTable::for_tests(&UserMapping::default()))
     }
 
     fn applied(apps: &[&str]) -> (Vec<&'static str>, Vec<(&'static str, &'static str)>) {

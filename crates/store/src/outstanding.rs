@@ -1,10 +1,12 @@
 //! `token_blacklist`: which refresh and sliding tokens were given out, and which are void.
 
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::driver::{Sharing, Transaction};
+use crate::driver::{Sharing, Transaction, quoted};
+use crate::user_table::UserTable;
 use crate::{Store, StoreError, UserId};
 
 /// Whether an id is blacklisted: unique indexes of `outstandingtoken.jti` and `blacklistedtoken.token_id`.
@@ -12,20 +14,6 @@ pub(crate) const IS_BLACKLISTED: &str = "
     SELECT 1
     FROM token_blacklist_blacklistedtoken b
     WHERE b.token_id = (SELECT o.id FROM token_blacklist_outstandingtoken o WHERE o.jti = $1)";
-
-/// A new token; the unique index of `jti` refuses a second with the same id. A user who is gone becomes NULL: primary key of
-/// `auth_user`.
-pub(crate) const RECORD: &str = "
-    INSERT INTO token_blacklist_outstandingtoken (jti, token, created_at, expires_at, user_id)
-    VALUES ($1, $2, $3, $4, (SELECT u.id FROM auth_user u WHERE u.id = $5))";
-
-/// The same, unless the id is known: unique index of `jti`. Looked up first, since an insert that meets a conflict still uses up
-/// an `AUTOINCREMENT` id.
-pub(crate) const RECORD_IF_UNKNOWN: &str = "
-    INSERT INTO token_blacklist_outstandingtoken (jti, token, created_at, expires_at, user_id)
-    SELECT $1, $2, $3, $4, (SELECT u.id FROM auth_user u WHERE u.id = $5)
-    WHERE NOT EXISTS (SELECT 1 FROM token_blacklist_outstandingtoken o WHERE o.jti = $1)
-    ON CONFLICT (jti) DO NOTHING";
 
 /// Void from now on, unless it is already: unique indexes of `jti` and `token_id`. Whether this inserts decides who was first.
 pub(crate) const BLACKLIST: &str = "
@@ -46,7 +34,7 @@ pub(crate) const MOVE_EXPIRY: &str = "
 pub(crate) const FLUSH_STRETCH: &str = "
     SELECT max(s.id) FROM (
         SELECT o.id FROM token_blacklist_outstandingtoken o
-        WHERE o.id > $1 ORDER BY o.id LIMIT $2
+        WHERE o.id > CAST($1 AS bigint) ORDER BY o.id LIMIT $2
     ) s";
 
 /// Blacklist rows of expired tokens in a stretch: primary key of `outstandingtoken`, unique index of `token_id`.
@@ -54,13 +42,40 @@ pub(crate) const FLUSH_BLACKLISTED: &str = "
     DELETE FROM token_blacklist_blacklistedtoken
     WHERE token_id IN (
         SELECT o.id FROM token_blacklist_outstandingtoken o
-        WHERE o.id > $1 AND o.id <= $2 AND o.expires_at <= $3
+        WHERE o.id > CAST($1 AS bigint) AND o.id <= $2 AND o.expires_at <= $3
     )";
 
 /// Expired tokens in a stretch: primary key of `outstandingtoken`.
 pub(crate) const FLUSH_OUTSTANDING: &str = "
     DELETE FROM token_blacklist_outstandingtoken
-    WHERE id > $1 AND id <= $2 AND expires_at <= $3";
+    WHERE id > CAST($1 AS bigint) AND id <= $2 AND expires_at <= $3";
+
+/// The statements that also look at the user table, rendered once.
+#[derive(Debug)]
+pub(crate) struct RecordStatements {
+    /// A new token; the unique index of `jti` refuses a second with the same id. A user who is gone becomes NULL: primary key of
+    /// the user table.
+    pub(crate) record: String,
+    /// The same, unless the id is known: unique index of `jti`. Looked up first, since an insert that meets a conflict still uses
+    /// up an id.
+    pub(crate) record_if_unknown: String,
+}
+
+impl RecordStatements {
+    pub(crate) fn of(users: &UserTable) -> Self {
+        let (table, id) = (users.quoted(), quoted(&users.id));
+        let insert = "INSERT INTO token_blacklist_outstandingtoken (jti, token, created_at, expires_at, user_id)";
+        let owner = format!("(SELECT u.{id} FROM {table} u WHERE u.{id} = $5)");
+        Self {
+            record: format!("{insert} VALUES ($1, $2, $3, $4, {owner})"),
+            record_if_unknown: format!(
+                "{insert} SELECT CAST($1 AS text), $2, $3, $4, {owner}
+                 WHERE NOT EXISTS (SELECT 1 FROM token_blacklist_outstandingtoken o WHERE o.jti = $1)
+                 ON CONFLICT (jti) DO NOTHING"
+            ),
+        }
+    }
+}
 
 /// Rows looked at in one transaction of [`Store::flush_expired`].
 const STRETCH: i64 = 1000;
@@ -115,10 +130,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::UniqueViolation`] if the id is known, or if the database cannot be written.
     pub async fn record_outstanding(&self, token: &OutstandingToken) -> Result<(), StoreError> {
-        let token = token.clone();
+        let (token, statements) = (token.clone(), Arc::clone(self.record_statements()));
         self.driver()
-            .transaction(Sharing::Grouped, move |mut transaction| {
-                Box::pin(async move { token.insert(&mut transaction, RECORD).await.map(|_| ()) })
+            .transaction(Sharing::OneStatement, move |mut transaction| {
+                Box::pin(async move { token.insert(&mut transaction, &statements.record).await.map(|_| ()) })
             })
             .await
     }
@@ -136,15 +151,18 @@ impl Store {
         if last_login.is_none() && outstanding.is_none() {
             return Ok(());
         }
+        let sharing =
+            if last_login.is_some() && outstanding.is_some() { Sharing::Grouped } else { Sharing::OneStatement };
         let (user, token) = (user.clone(), outstanding.cloned());
+        let (users, statements) = (Arc::clone(self.users()), Arc::clone(self.record_statements()));
         self.driver()
-            .transaction(Sharing::Grouped, move |mut transaction| {
+            .transaction(sharing, move |mut transaction| {
                 Box::pin(async move {
-                    if let Some(now) = last_login {
-                        transaction.execute(crate::users::SET_LAST_LOGIN, &[now.into(), (&user).into()]).await?;
+                    if let (Some(now), Some(statement)) = (last_login, &users.set_last_login) {
+                        transaction.execute(statement, &[now.into(), (&user).into()]).await?;
                     }
                     if let Some(token) = token {
-                        token.insert(&mut transaction, RECORD).await?;
+                        token.insert(&mut transaction, &statements.record).await?;
                     }
                     Ok(())
                 })
@@ -157,10 +175,10 @@ impl Store {
     /// # Errors
     /// If the database cannot be written.
     pub async fn blacklist(&self, token: &OutstandingToken, now: Timestamp) -> Result<Blacklisting, StoreError> {
-        let token = token.clone();
+        let (token, statements) = (token.clone(), Arc::clone(self.record_statements()));
         self.driver()
             .transaction(Sharing::Grouped, move |mut transaction| {
-                Box::pin(async move { token.blacklist(&mut transaction, now).await })
+                Box::pin(async move { token.blacklist(&mut transaction, &statements, now).await })
             })
             .await
     }
@@ -183,11 +201,12 @@ impl Store {
         now: Timestamp,
     ) -> Result<Rotation, StoreError> {
         let (presented, successor) = (presented.clone(), successor.clone());
+        let statements = Arc::clone(self.record_statements());
         self.driver()
             .transaction(Sharing::Grouped, move |mut transaction| {
                 Box::pin(async move {
                     let void = if blacklist_presented {
-                        presented.blacklist(&mut transaction, now).await? == Blacklisting::Already
+                        presented.blacklist(&mut transaction, &statements, now).await? == Blacklisting::Already
                     } else {
                         transaction
                             .query_opt(IS_BLACKLISTED, &[presented.jti.as_str().into()], |_| Ok(()))
@@ -197,7 +216,7 @@ impl Store {
                     if void {
                         return Ok(Rotation::AlreadyBlacklisted);
                     }
-                    successor.insert(&mut transaction, RECORD).await?;
+                    successor.insert(&mut transaction, &statements.record).await?;
                     Ok(Rotation::Done)
                 })
             })
@@ -271,8 +290,13 @@ impl OutstandingToken {
         transaction.execute(statement, &values).await
     }
 
-    async fn blacklist(&self, transaction: &mut Transaction<'_>, now: Timestamp) -> Result<Blacklisting, StoreError> {
-        self.insert(transaction, RECORD_IF_UNKNOWN).await?;
+    async fn blacklist(
+        &self,
+        transaction: &mut Transaction<'_>,
+        statements: &RecordStatements,
+        now: Timestamp,
+    ) -> Result<Blacklisting, StoreError> {
+        self.insert(transaction, &statements.record_if_unknown).await?;
         match transaction.execute(BLACKLIST, &[now.into(), self.jti.as_str().into()]).await? {
             0 => Ok(Blacklisting::Already),
             _ => Ok(Blacklisting::Done),

@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 
+use crate::outstanding::RecordStatements;
 use crate::tokens::{DEFAULT_TABLE, TokenStatements};
-use crate::{InstalledApps, groups, outstanding, users};
+use crate::user_table::UserTable;
+use crate::{InstalledApps, outstanding};
 
 /// A statement as the lists know it.
 pub(crate) struct Listed {
@@ -20,27 +22,30 @@ macro_rules! listed {
 }
 
 /// The statements on the tables of `auth` and of these applications (token tables under Django's name).
-pub(crate) fn of(apps: InstalledApps) -> Vec<Listed> {
-    let mut statements = Vec::from(listed![
-        users::USER_BY_USERNAME,
-        users::USER_BY_ID,
-        users::PROFILE_BY_ID,
-        users::REPLACE_PASSWORD,
-        users::SET_PASSWORD,
-        users::SET_LAST_LOGIN,
-        users::CREATE_USER,
-        groups::USER_PERMISSIONS,
-    ]);
+pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatements) -> Vec<Listed> {
+    let mut rendered = vec![
+        ("by_username", users.by_username.clone()),
+        ("by_id", users.by_id.clone()),
+        ("profile", users.profile.clone()),
+        ("replace_password", users.replace_password.clone()),
+        ("set_password", users.set_password.clone()),
+        ("create", users.create.clone()),
+    ];
+    rendered.extend(users.set_last_login.clone().map(|text| ("set_last_login", text)));
+    rendered.extend(users.permissions.clone().map(|text| ("permissions", text)));
     if apps.authtoken {
-        let TokenStatements { owner, key_of_user, insert, delete, .. } = TokenStatements::of(DEFAULT_TABLE);
-        let rendered = [("owner", owner), ("key_of_user", key_of_user), ("insert", insert), ("delete", delete)];
-        statements.extend(rendered.map(|(name, text)| Listed { name, text: Cow::Owned(text) }));
+        let TokenStatements { owner, key_of_user, insert, delete, .. } = TokenStatements::of(DEFAULT_TABLE, users);
+        rendered.extend([("owner", owner), ("key_of_user", key_of_user), ("insert", insert), ("delete", delete)]);
     }
+    if apps.token_blacklist {
+        rendered.push(("record", record.record.clone()));
+        rendered.push(("record_if_unknown", record.record_if_unknown.clone()));
+    }
+    let mut statements: Vec<Listed> =
+        rendered.into_iter().map(|(name, text)| Listed { name, text: Cow::Owned(text) }).collect();
     if apps.token_blacklist {
         statements.extend(listed![
             outstanding::IS_BLACKLISTED,
-            outstanding::RECORD,
-            outstanding::RECORD_IF_UNKNOWN,
             outstanding::BLACKLIST,
             outstanding::EXPIRY,
             outstanding::MOVE_EXPIRY,
@@ -55,6 +60,7 @@ pub(crate) fn of(apps: InstalledApps) -> Vec<Listed> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::UserMapping;
     use crate::migrate::statements as of_migrate;
     use crate::user_field::{user_by_value, value_of_user};
     use rusqlite::Connection;
@@ -68,10 +74,12 @@ mod tests {
     }
 
     fn all() -> Vec<Listed> {
-        let mut all = of(InstalledApps { authtoken: true, token_blacklist: true, sessions: true, knox: true });
+        let users = UserTable::for_tests(&UserMapping::default());
+        let apps = InstalledApps { authtoken: true, token_blacklist: true, sessions: true, knox: true };
+        let mut all = of(apps, &users, &RecordStatements::of(&users));
         all.extend(of_migrate().map(|(name, text)| Listed { name, text: Cow::Borrowed(text) }));
-        all.push(Listed { name: "user_by_value", text: user_by_value("username").into() });
-        all.push(Listed { name: "value_of_user", text: value_of_user("username").into() });
+        all.push(Listed { name: "user_by_value", text: user_by_value(&users, "username").into() });
+        all.push(Listed { name: "value_of_user", text: value_of_user(&users, "username").into() });
         all
     }
 
@@ -126,8 +134,7 @@ mod tests {
         use rusqlite::StatementStatus;
 
         let connection = django();
-        let hot =
-            ["USER_BY_USERNAME", "USER_BY_ID", "owner", "key_of_user", "IS_BLACKLISTED", "EXPIRY", "user_by_value"];
+        let hot = ["by_username", "by_id", "owner", "key_of_user", "IS_BLACKLISTED", "EXPIRY", "user_by_value"];
         let mut seen = 0;
         for statement in all().into_iter().filter(|statement| hot.contains(&statement.name)) {
             seen += 1;
@@ -145,5 +152,75 @@ mod tests {
             }
         }
         assert_eq!(seen, hot.len());
+    }
+
+    /// On PostgreSQL: each statement is prepared, and its generic plan, the one that a prepared statement settles on, reads no table
+    /// from end to end.
+    #[tokio::test]
+    async fn statements_find_their_rows_by_an_index_on_postgres() {
+        let Some(client) = django_on_postgres().await else { return };
+        for statement in all().into_iter().filter(|statement| !statement.name.starts_with("MIGRATIONS")) {
+            let plan = plan(&client, &statement.text).await;
+            assert!(!plan.contains("Seq Scan"), "{}:\n{plan}", statement.name);
+        }
+    }
+
+    /// What every request runs: one statement, each of its tables looked up once, by what its index is for.
+    #[tokio::test]
+    async fn lookups_of_every_request_on_postgres() {
+        let Some(client) = django_on_postgres().await else { return };
+        for (name, lookups) in [
+            ("by_username", &[("auth_user u", "((username)::text = $1)")][..]),
+            ("by_id", &[("auth_user u", "(id = $1)")]),
+            ("owner", &[("auth_user u", "(id = $0)"), ("authtoken_token t", "((key)::text = $1)")]),
+            ("key_of_user", &[("authtoken_token t", "(user_id = $1)")]),
+            (
+                "IS_BLACKLISTED",
+                &[
+                    ("token_blacklist_blacklistedtoken b", "(token_id = $0)"),
+                    ("token_blacklist_outstandingtoken o", "((jti)::text = $1)"),
+                ],
+            ),
+        ] {
+            let statement = all().into_iter().find(|statement| statement.name == name).expect(name);
+            let plan = plan(&client, &statement.text).await;
+            let scans: Vec<&str> = plan.lines().filter(|line| line.contains("Scan")).collect();
+            assert_eq!(scans.len(), lookups.len(), "{name}:\n{plan}");
+            for (table, condition) in lookups {
+                let is_lookup = |line: &&str| line.contains("Index") && line.contains(&format!(" on {table} "));
+                assert!(scans.iter().any(is_lookup), "{name}: {table}:\n{plan}");
+                assert!(plan.contains(&format!("Index Cond: {condition}")), "{name}: {condition}:\n{plan}");
+            }
+        }
+    }
+
+    /// A schema with Django's tables; `None`, said in one line, where no server is there for the tests.
+    async fn django_on_postgres() -> Option<tokio_postgres::Client> {
+        let Ok(server) = std::env::var("COUNTERSIGN_TEST_POSTGRES") else {
+            eprintln!("not run on PostgreSQL: COUNTERSIGN_TEST_POSTGRES names no server");
+            return None;
+        };
+        let (client, connection) = tokio_postgres::connect(&server, tokio_postgres::NoTls).await.expect("connects");
+        tokio::spawn(connection);
+        // What is in `pg_temp` is found first and gone with the connection.
+        let schema =
+            include_str!("../../../testdata/compat/schema.postgres.sql").replace("CREATE TABLE", "CREATE TEMP TABLE");
+        client.batch_execute(&schema).await.expect("the recorded schema");
+        client
+            .batch_execute(
+                "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off",
+            )
+            .await
+            .expect("set");
+        Some(client)
+    }
+
+    async fn plan(client: &tokio_postgres::Client, text: &str) -> String {
+        let parameters = client.prepare(text).await.expect(text).params().len();
+        let nulls = if parameters == 0 { String::new() } else { format!("({})", vec!["NULL"; parameters].join(", ")) };
+        client.batch_execute(&format!("PREPARE explained AS {text}")).await.expect(text);
+        let rows = client.query(&format!("EXPLAIN EXECUTE explained{nulls}"), &[]).await.expect(text);
+        client.batch_execute("DEALLOCATE explained").await.expect("forgets");
+        rows.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>().join("\n")
     }
 }

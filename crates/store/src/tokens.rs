@@ -5,7 +5,8 @@ use std::sync::Arc;
 use countersign_formats::token_key::TokenKey;
 use jiff::Timestamp;
 
-use crate::driver::{Sharing, quoted};
+use crate::driver::{Sharing, TableName, quoted};
+use crate::user_table::UserTable;
 use crate::{Store, StoreError, User, UserId};
 
 /// Django's name for the table of `rest_framework.authtoken`.
@@ -18,11 +19,11 @@ pub struct TokenTable(Arc<TokenStatements>);
 #[derive(Debug)]
 pub(crate) struct TokenStatements {
     name: String,
-    /// Owner of a key: primary key of the token table, then of `auth_user`.
+    /// Owner of a key: primary key of the token table, then of the user table.
     pub(crate) owner: String,
     /// Key of a user: unique index of `user_id`.
     pub(crate) key_of_user: String,
-    /// A key for a user who has none: primary key of `auth_user`, unique index of `user_id`.
+    /// A key for a user who has none: primary key of the user table, unique index of `user_id`.
     pub(crate) insert: String,
     /// No key any more: unique index of `user_id`.
     pub(crate) delete: String,
@@ -35,8 +36,9 @@ impl Store {
     /// [`StoreError::Schema`] when it does not exist, or lacks a column `key`, `created` or `user_id`, or when `key` or
     /// `user_id` is not unique.
     pub async fn token_table(&self, name: &str) -> Result<TokenTable, StoreError> {
-        let columns = self.driver().columns(name).await?;
-        if columns.is_empty() || !self.has_table(name).await? {
+        let table = TableName::new(name);
+        let columns = self.driver().columns(&table).await?;
+        if columns.is_empty() {
             return Err(StoreError::Schema { problem: format!("there is no table `{name}`") });
         }
         for needed in ["key", "created", "user_id"] {
@@ -45,12 +47,12 @@ impl Store {
             }
         }
         for needed in ["key", "user_id"] {
-            if !self.driver().is_unique(name, needed).await? {
+            if !self.driver().is_unique(&table, needed).await? {
                 let problem = format!("column `{needed}` of token table `{name}` is not unique");
                 return Err(StoreError::Schema { problem });
             }
         }
-        Ok(TokenTable(Arc::new(TokenStatements::of(name))))
+        Ok(TokenTable(Arc::new(TokenStatements::of(name, self.users()))))
     }
 
     /// Finds the owner of a key, active or not. Keys are compared byte by byte (O3).
@@ -61,7 +63,7 @@ impl Store {
         if key.contains('\0') {
             return Ok(None);
         }
-        self.driver().query_opt(&table.0.owner, &[key.into()], User::from_row).await
+        self.driver().query_opt(&table.0.owner, &[key.into()], |row| self.users().read(row)).await
     }
 
     /// The user's key, or `fresh` from now on if there is none. Of several first logins at once, all get the same key (DRF 3.18
@@ -117,19 +119,16 @@ impl TokenTable {
 }
 
 impl TokenStatements {
-    pub(crate) fn of(name: &str) -> Self {
-        let table = quoted(name);
+    pub(crate) fn of(name: &str, users: &UserTable) -> Self {
+        let table = TableName::new(name).quoted();
+        let (user_table, id) = (users.quoted(), quoted(&users.id));
         Self {
             name: name.to_owned(),
-            owner: format!(
-                "SELECT u.id, u.username, u.password, u.is_active, u.is_staff, u.is_superuser
-                 FROM auth_user u
-                 WHERE u.id = (SELECT t.user_id FROM {table} t WHERE t.key = $1)"
-            ),
+            owner: users.select_where(&format!("u.{id} = (SELECT t.user_id FROM {table} t WHERE t.key = $1)")),
             key_of_user: format!("SELECT t.key FROM {table} t WHERE t.user_id = $1"),
             insert: format!(
                 "INSERT INTO {table} (key, created, user_id)
-                 SELECT $1, $2, u.id FROM auth_user u WHERE u.id = $3
+                 SELECT $1, $2, u.{id} FROM {user_table} u WHERE u.{id} = $3
                  ON CONFLICT (user_id) DO NOTHING"
             ),
             delete: format!("DELETE FROM {table} WHERE user_id = $1"),

@@ -1,8 +1,12 @@
 //! `database_url`: which database, in the spellings Django projects use (dj-database-url).
 
+mod postgres;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+
+pub(crate) use postgres::{PostgresUrl, SslMode};
 
 /// Where the database is.
 ///
@@ -13,8 +17,12 @@ use std::str::FromStr;
 /// | `sqlite:///data/db.sqlite3` | `/data/db.sqlite3` if the directory `/data` exists, else `data/db.sqlite3` if `data` exists, else the former |
 /// | `sqlite://data/db.sqlite3`, `sqlite:data/db.sqlite3`, `data/db.sqlite3` | in the working directory |
 /// | `sqlite::memory:`, `sqlite://:memory:`, `:memory:` | one that lives as long as its [`Store`](crate::Store) |
+/// | `postgresql://user:password@host:5432/name?sslmode=verify-full` | that PostgreSQL database; `postgres:`, `psql:`, `postgis:` and the like too |
 ///
-/// The path of a URL may be percent-encoded; a bare path is taken as it is.
+/// The path of a URL may be percent-encoded; a bare path is taken as it is. The parameters of a PostgreSQL address are libpq's
+/// (PostgreSQL 15 documentation, §34.1.2): `sslmode`, `sslrootcert`, `sslcert`, `sslkey`, `options`, `application_name`,
+/// `connect_timeout`, `target_session_attrs`, several hosts, … Without a host it is the socket in `/var/run/postgresql`, as for
+/// Django. Neither `Debug` nor `Display` shows the password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DatabaseUrl(Location);
 
@@ -22,12 +30,22 @@ pub struct DatabaseUrl(Location);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DatabaseUrlError {
-    /// A PostgreSQL address.
-    #[error("PostgreSQL is not supported by this version; use sqlite:///path/to/db.sqlite3")]
-    PostgresUnsupported,
     /// Some other database.
-    #[error("databases of kind `{0}` are not supported; use sqlite:///path/to/db.sqlite3")]
+    #[error(
+        "databases of kind `{0}` are not supported; use postgresql://user@host/name or sqlite:///path/to/db.sqlite3"
+    )]
     UnsupportedScheme(String),
+    /// A parameter of a PostgreSQL address that is unknown here, or has a value it cannot have.
+    #[error("the PostgreSQL parameter `{name}` {problem}")]
+    Parameter {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// Anything else that keeps a PostgreSQL address from being read.
+    #[error("this is no PostgreSQL address; write postgresql://user:password@host:5432/name")]
+    BadPostgres,
     /// No file is named.
     #[error("no database file is named; use sqlite:///path/to/db.sqlite3")]
     Empty,
@@ -46,6 +64,7 @@ pub enum DatabaseUrlError {
 pub(crate) enum Location {
     SqliteFile(PathBuf),
     SqliteMemory,
+    Postgres(Box<PostgresUrl>),
 }
 
 impl DatabaseUrl {
@@ -63,7 +82,20 @@ impl DatabaseUrl {
     pub fn file(&self) -> Option<&Path> {
         match &self.0 {
             Location::SqliteFile(path) => Some(path),
-            Location::SqliteMemory => None,
+            Location::SqliteMemory | Location::Postgres(_) => None,
+        }
+    }
+
+    /// Whether this is a PostgreSQL database.
+    pub const fn is_postgres(&self) -> bool {
+        matches!(self.0, Location::Postgres(_))
+    }
+
+    /// Whether nothing of what is said to the database leaves this machine: a file, a socket, or a loopback address.
+    pub fn is_loopback(&self) -> bool {
+        match &self.0 {
+            Location::Postgres(url) => url.is_loopback(),
+            _ => true,
         }
     }
 
@@ -81,7 +113,7 @@ impl DatabaseUrl {
         match scheme.to_ascii_lowercase().as_str() {
             "sqlite" | "sqlite3" => {}
             "postgres" | "postgresql" | "pgsql" | "psql" | "postgis" | "timescale" => {
-                return Err(DatabaseUrlError::PostgresUnsupported);
+                return PostgresUrl::parse(rest).map(|url| Self(Location::Postgres(Box::new(url))));
             }
             other => return Err(DatabaseUrlError::UnsupportedScheme(other.to_owned())),
         }
@@ -132,6 +164,7 @@ impl fmt::Display for DatabaseUrl {
             Location::SqliteFile(path) if path.is_absolute() => write!(f, "sqlite:///{}", path.display()),
             Location::SqliteFile(path) => write!(f, "sqlite:{}", path.display()),
             Location::SqliteMemory => f.write_str("sqlite::memory:"),
+            Location::Postgres(url) => url.fmt(f),
         }
     }
 }
@@ -210,9 +243,10 @@ mod tests {
 
     #[test]
     fn refusals_name_the_reason_and_no_password() {
-        for text in ["postgres://u:hunter2@h/db", "postgresql://h/db", "PGSQL://h/db", "postgres:db"] {
+        for text in ["postgres://u:hunter2@h:port/db", "postgresql://u:hunter2@h/db?sslmode=maybe", "postgres:hunter2"]
+        {
             let refusal = text.parse::<DatabaseUrl>().expect_err(text).to_string();
-            assert!(refusal.contains("PostgreSQL is not supported by this version"), "{refusal}");
+            assert!(refusal.contains("PostgreSQL"), "{refusal}");
             assert!(!refusal.contains("hunter2"));
         }
         for (text, error) in [
@@ -230,8 +264,13 @@ mod tests {
 
     #[test]
     fn display_parses_back() {
-        for url in [DatabaseUrl::sqlite_file("/a/b.db"), DatabaseUrl::sqlite_file("b.db"), DatabaseUrl::sqlite_memory()]
-        {
+        let postgres = "postgresql://ann@db.example:5433/site".parse().expect("an address");
+        for url in [
+            DatabaseUrl::sqlite_file("/a/b.db"),
+            DatabaseUrl::sqlite_file("b.db"),
+            DatabaseUrl::sqlite_memory(),
+            postgres,
+        ] {
             assert_eq!(url.to_string().parse(), Ok(url));
         }
     }

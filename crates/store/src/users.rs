@@ -1,52 +1,14 @@
-//! `auth_user`: who somebody is, and the few columns that authentication writes.
+//! The table of users: who somebody is, and the few columns that authentication writes.
 
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::driver::Sharing;
-use crate::value::Row;
+use crate::user_table::Field;
+use crate::value::{Row, Value};
 use crate::{Store, StoreError, UserId};
-
-/// By name: unique index of `auth_user.username`, compared byte by byte.
-pub(crate) const USER_BY_USERNAME: &str = "
-    SELECT u.id, u.username, u.password, u.is_active, u.is_staff, u.is_superuser
-    FROM auth_user u
-    WHERE u.username = $1";
-
-/// By id: primary key of `auth_user`.
-pub(crate) const USER_BY_ID: &str = "
-    SELECT u.id, u.username, u.password, u.is_active, u.is_staff, u.is_superuser
-    FROM auth_user u
-    WHERE u.id = $1";
-
-/// Profile by id: primary key of `auth_user`.
-pub(crate) const PROFILE_BY_ID: &str = "
-    SELECT u.email, u.first_name, u.last_name, u.last_login, u.date_joined
-    FROM auth_user u
-    WHERE u.id = $1";
-
-/// New hash, only in place of the known old one: primary key of `auth_user`.
-pub(crate) const REPLACE_PASSWORD: &str = "
-    UPDATE auth_user SET password = $1
-    WHERE id = $2 AND password = $3";
-
-/// New hash: primary key of `auth_user`.
-pub(crate) const SET_PASSWORD: &str = "
-    UPDATE auth_user SET password = $1
-    WHERE id = $2";
-
-/// Last login: primary key of `auth_user`.
-pub(crate) const SET_LAST_LOGIN: &str = "
-    UPDATE auth_user SET last_login = $1
-    WHERE id = $2";
-
-/// A new user; the unique index of `auth_user.username` refuses a second of the same name.
-pub(crate) const CREATE_USER: &str = "
-    INSERT INTO auth_user (username, password, email, first_name, last_name,
-                           is_active, is_staff, is_superuser, last_login, date_joined)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULL, $9)
-    RETURNING id";
 
 /// A user, as far as authentication goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,8 +43,8 @@ pub struct UserProfile {
     pub last_name: String,
     /// When the user last logged in (UTC), if ever.
     pub last_login: Option<Timestamp>,
-    /// When the account was made (UTC).
-    pub date_joined: Timestamp,
+    /// When the account was made (UTC), if the model knows.
+    pub date_joined: Option<Timestamp>,
 }
 
 /// A user to be. `Debug` does not show the hash.
@@ -111,7 +73,8 @@ pub struct NewUser {
 }
 
 impl Store {
-    /// Finds a user by the exact name: case counts and nothing is normalised (Django 5.2 `ModelBackend.authenticate`).
+    /// Finds a user by name. Nothing is normalised, and the mapping says whether case counts (Django 5.2
+    /// `ModelBackend.authenticate`). A name that several users have is nobody's.
     ///
     /// # Errors
     /// If the database cannot be read.
@@ -119,7 +82,9 @@ impl Store {
         if username.contains('\0') {
             return Ok(None);
         }
-        self.driver().query_opt(USER_BY_USERNAME, &[username.into()], User::from_row).await
+        let users = self.users();
+        let mut found = self.driver().query(&users.by_username, &[username.into()], |row| users.read(row)).await?;
+        Ok(if found.len() == 1 { found.pop() } else { None })
     }
 
     /// Finds a user by primary key.
@@ -127,15 +92,11 @@ impl Store {
     /// # Errors
     /// If the database cannot be read.
     pub async fn user_by_id(&self, id: &UserId) -> Result<Option<User>, StoreError> {
-        self.driver().query_opt(USER_BY_ID, &[id.into()], User::from_row).await
-    }
-
-    /// Reads a primary key from its decimal text; `None` when no key can have that value.
-    ///
-    /// Which spellings count as a number is for the caller to decide (SPEC §4.4); here only the range is looked at, beside
-    /// what Rust takes for an integer.
-    pub fn user_id_from_text(&self, text: &str) -> Option<UserId> {
-        text.parse().ok().map(UserId::Integer)
+        let users = self.users();
+        if !users.id_type.holds(id) {
+            return Ok(None);
+        }
+        self.driver().query_opt(&users.by_id, &[id.into()], |row| users.read(row)).await
     }
 
     /// The rest of what is known about a user.
@@ -143,7 +104,11 @@ impl Store {
     /// # Errors
     /// If the database cannot be read.
     pub async fn user_profile(&self, id: &UserId) -> Result<Option<UserProfile>, StoreError> {
-        self.driver().query_opt(PROFILE_BY_ID, &[id.into()], UserProfile::from_row).await
+        let users = self.users();
+        if !users.id_type.holds(id) {
+            return Ok(None);
+        }
+        self.driver().query_opt(&users.profile, &[id.into()], UserProfile::from_row).await
     }
 
     /// Puts `new_encoded` in place of `old_encoded`, if that is still the stored hash; tells whether it was.
@@ -158,12 +123,13 @@ impl Store {
         old_encoded: &str,
         new_encoded: &str,
     ) -> Result<bool, StoreError> {
+        let users = Arc::clone(self.users());
         let (id, old, new) = (id.clone(), old_encoded.to_owned(), new_encoded.to_owned());
         self.driver()
-            .transaction(Sharing::Grouped, move |mut transaction| {
+            .transaction(Sharing::OneStatement, move |mut transaction| {
                 Box::pin(async move {
                     let values = [new.as_str().into(), (&id).into(), old.as_str().into()];
-                    Ok(transaction.execute(REPLACE_PASSWORD, &values).await? > 0)
+                    Ok(transaction.execute(&users.replace_password, &values).await? > 0)
                 })
             })
             .await
@@ -174,11 +140,15 @@ impl Store {
     /// # Errors
     /// [`StoreError::NoSuchUser`], or if the database cannot be written.
     pub async fn set_password(&self, id: &UserId, new_encoded: &str) -> Result<(), StoreError> {
+        let users = Arc::clone(self.users());
+        if !users.id_type.holds(id) {
+            return Err(StoreError::NoSuchUser);
+        }
         let (id, new) = (id.clone(), new_encoded.to_owned());
         self.driver()
-            .transaction(Sharing::Grouped, move |mut transaction| {
+            .transaction(Sharing::OneStatement, move |mut transaction| {
                 Box::pin(async move {
-                    match transaction.execute(SET_PASSWORD, &[new.as_str().into(), (&id).into()]).await? {
+                    match transaction.execute(&users.set_password, &[new.as_str().into(), (&id).into()]).await? {
                         0 => Err(StoreError::NoSuchUser),
                         _ => Ok(()),
                     }
@@ -187,41 +157,39 @@ impl Store {
             .await
     }
 
-    /// Notes a login (Django 5.2 `update_last_login`). A user who is gone meanwhile is no error.
+    /// Notes a login (Django 5.2 `update_last_login`). A user who is gone meanwhile is no error, nor a model that does not note it.
     ///
     /// # Errors
     /// If the database cannot be written.
     pub async fn set_last_login(&self, id: &UserId, now: Timestamp) -> Result<(), StoreError> {
+        let users = Arc::clone(self.users());
+        if users.set_last_login.is_none() || !users.id_type.holds(id) {
+            return Ok(());
+        }
         let id = id.clone();
         self.driver()
-            .transaction(Sharing::Grouped, move |mut transaction| {
-                Box::pin(
-                    async move { transaction.execute(SET_LAST_LOGIN, &[now.into(), (&id).into()]).await.map(|_| ()) },
-                )
+            .transaction(Sharing::OneStatement, move |mut transaction| {
+                Box::pin(async move {
+                    let Some(statement) = &users.set_last_login else { return Ok(()) };
+                    transaction.execute(statement, &[now.into(), (&id).into()]).await.map(|_| ())
+                })
             })
             .await
     }
 
-    /// Makes a user and gives its key.
+    /// Makes a user and gives its key. What the model has no column for is left out.
     ///
     /// # Errors
-    /// [`StoreError::UniqueViolation`] if the name is taken, or if the database cannot be written.
+    /// [`StoreError::UniqueViolation`] if the name is taken, [`StoreError::MissingValue`] if the model demands more of a user, or if
+    /// the database cannot be written.
     pub async fn create_user(&self, user: NewUser) -> Result<UserId, StoreError> {
+        let users = Arc::clone(self.users());
         self.driver()
-            .transaction(Sharing::Grouped, move |mut transaction| {
+            .transaction(Sharing::OneStatement, move |mut transaction| {
                 Box::pin(async move {
-                    let values = [
-                        user.username.as_str().into(),
-                        user.encoded_password.as_str().into(),
-                        user.email.as_str().into(),
-                        user.first_name.as_str().into(),
-                        user.last_name.as_str().into(),
-                        user.is_active.into(),
-                        user.is_staff.into(),
-                        user.is_superuser.into(),
-                        user.date_joined.into(),
-                    ];
-                    let id = transaction.query_opt(CREATE_USER, &values, |row| row.user_id(0)).await?;
+                    let values: Vec<Value<'_>> = users.created.iter().map(|field| user.value(*field)).collect();
+                    let read = |row: &Row<'_>| row.user_id(0, users.id_type);
+                    let id = transaction.query_opt(&users.create, &values, read).await?;
                     id.ok_or(StoreError::NoSuchUser)
                 })
             })
@@ -229,28 +197,30 @@ impl Store {
     }
 }
 
-impl User {
-    /// Columns: id, username, password, `is_active`, `is_staff`, `is_superuser`.
-    pub(crate) fn from_row(row: &Row<'_>) -> Result<Self, StoreError> {
-        Ok(Self {
-            id: row.user_id(0)?,
-            username: row.text(1)?,
-            password: EncodedPassword(row.text(2)?),
-            is_active: row.boolean(3)?,
-            is_staff: row.boolean(4)?,
-            is_superuser: row.boolean(5)?,
-        })
+impl NewUser {
+    fn value(&self, field: Field) -> Value<'_> {
+        match field {
+            Field::Username => self.username.as_str().into(),
+            Field::Password => self.encoded_password.as_str().into(),
+            Field::Email => self.email.as_str().into(),
+            Field::FirstName => self.first_name.as_str().into(),
+            Field::LastName => self.last_name.as_str().into(),
+            Field::IsActive => self.is_active.into(),
+            Field::IsStaff => self.is_staff.into(),
+            Field::IsSuperuser => self.is_superuser.into(),
+            Field::DateJoined => self.date_joined.into(),
+        }
     }
 }
 
 impl UserProfile {
     fn from_row(row: &Row<'_>) -> Result<Self, StoreError> {
         Ok(Self {
-            email: row.text(0)?,
-            first_name: row.text(1)?,
-            last_name: row.text(2)?,
+            email: row.text_opt(0)?.unwrap_or_default(),
+            first_name: row.text_opt(1)?.unwrap_or_default(),
+            last_name: row.text_opt(2)?.unwrap_or_default(),
             last_login: row.instant_opt(3)?,
-            date_joined: row.instant(4)?,
+            date_joined: row.instant_opt(4)?,
         })
     }
 }

@@ -1,11 +1,15 @@
 //! What goes into a statement and what comes out of it, the same for every database.
 
+use std::fmt;
+
 use countersign_formats::django_time;
 use jiff::Timestamp;
 use rusqlite::ToSql;
 use rusqlite::types::{ToSqlOutput, ValueRef};
+use tokio_postgres::types::Type;
 
-use crate::{StoreError, UserId};
+use crate::driver::postgres;
+use crate::{IdType, StoreError, UserId};
 
 /// One parameter of a statement. The differences between the databases (booleans, instants, UUIDs) end here.
 #[derive(Clone, Copy)]
@@ -88,9 +92,17 @@ impl ToSql for Value<'_> {
     }
 }
 
+/// Never shows what it holds: it may be a key or a hash.
+impl fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Value(..)")
+    }
+}
+
 /// One row of an answer, read in place; columns by their position in the statement.
 pub(crate) enum Row<'r> {
     Sqlite(&'r rusqlite::Row<'r>),
+    Postgres(&'r tokio_postgres::Row),
 }
 
 impl Row<'_> {
@@ -99,28 +111,43 @@ impl Row<'_> {
     }
 
     pub(crate) fn text_opt(&self, column: usize) -> Result<Option<String>, StoreError> {
-        match self.cell(column)? {
-            ValueRef::Null => Ok(None),
-            ValueRef::Text(bytes) => match str::from_utf8(bytes) {
-                Ok(text) => Ok(Some(text.to_owned())),
-                Err(_) => Err(self.unreadable(column, "text")),
+        match self {
+            Self::Sqlite(row) => match cell(row, column)? {
+                ValueRef::Null => Ok(None),
+                ValueRef::Text(bytes) => match str::from_utf8(bytes) {
+                    Ok(text) => Ok(Some(text.to_owned())),
+                    Err(_) => Err(self.unreadable(column, "text")),
+                },
+                _ => Err(self.unreadable(column, "text")),
             },
-            _ => Err(self.unreadable(column, "text")),
+            Self::Postgres(row) => row.try_get(column).map_err(|_| self.unreadable(column, "text")),
         }
     }
 
     pub(crate) fn integer_opt(&self, column: usize) -> Result<Option<i64>, StoreError> {
-        match self.cell(column)? {
-            ValueRef::Null => Ok(None),
-            ValueRef::Integer(value) => Ok(Some(value)),
-            _ => Err(self.unreadable(column, "an integer")),
+        let unreadable = || self.unreadable(column, "an integer");
+        match self {
+            Self::Sqlite(row) => match cell(row, column)? {
+                ValueRef::Null => Ok(None),
+                ValueRef::Integer(value) => Ok(Some(value)),
+                _ => Err(unreadable()),
+            },
+            Self::Postgres(row) => match *column_type(row, column) {
+                Type::INT2 => row.try_get::<_, Option<i16>>(column).map(|value| value.map(i64::from)),
+                Type::INT4 => row.try_get::<_, Option<i32>>(column).map(|value| value.map(i64::from)),
+                _ => row.try_get(column),
+            }
+            .map_err(|_| unreadable()),
         }
     }
 
     pub(crate) fn boolean(&self, column: usize) -> Result<bool, StoreError> {
-        match self.cell(column)? {
-            ValueRef::Integer(value) => Ok(value != 0),
-            _ => Err(self.unreadable(column, "a boolean")),
+        match self {
+            Self::Sqlite(row) => match cell(row, column)? {
+                ValueRef::Integer(value) => Ok(value != 0),
+                _ => Err(self.unreadable(column, "a boolean")),
+            },
+            Self::Postgres(row) => row.try_get(column).map_err(|_| self.unreadable(column, "a boolean")),
         }
     }
 
@@ -129,34 +156,68 @@ impl Row<'_> {
     }
 
     pub(crate) fn instant_opt(&self, column: usize) -> Result<Option<Timestamp>, StoreError> {
-        match self.cell(column)? {
-            ValueRef::Null => Ok(None),
-            ValueRef::Text(bytes) => str::from_utf8(bytes)
-                .ok()
-                .and_then(|text| django_time::from_sqlite_text(text).ok())
-                .map(Some)
-                .ok_or_else(|| self.unreadable(column, "a date and time")),
-            _ => Err(self.unreadable(column, "a date and time")),
+        let unreadable = || self.unreadable(column, "a date and time");
+        match self {
+            Self::Sqlite(row) => match cell(row, column)? {
+                ValueRef::Null => Ok(None),
+                ValueRef::Text(bytes) => str::from_utf8(bytes)
+                    .ok()
+                    .and_then(|text| django_time::from_sqlite_text(text).ok())
+                    .map(Some)
+                    .ok_or_else(unreadable),
+                _ => Err(unreadable()),
+            },
+            Self::Postgres(row) => match row.try_get::<_, Option<postgres::Instant>>(column) {
+                Ok(None) => Ok(None),
+                Ok(Some(postgres::Instant(Some(instant)))) => Ok(Some(instant)),
+                Ok(Some(postgres::Instant(None))) | Err(_) => Err(unreadable()),
+            },
         }
     }
 
-    pub(crate) fn user_id(&self, column: usize) -> Result<UserId, StoreError> {
-        match self.cell(column)? {
-            ValueRef::Integer(id) => Ok(UserId::Integer(id)),
-            ValueRef::Text(_) => self.text(column).map(UserId::Text),
-            _ => Err(self.unreadable(column, "a user id")),
+    pub(crate) fn is_null(&self, column: usize) -> Result<bool, StoreError> {
+        match self {
+            Self::Sqlite(row) => Ok(matches!(cell(row, column)?, ValueRef::Null)),
+            Self::Postgres(row) => row
+                .try_get::<_, Option<postgres::Anything>>(column)
+                .map(|value| value.is_none())
+                .map_err(|_| self.unreadable(column, "a value")),
         }
     }
 
-    fn cell(&self, column: usize) -> Result<ValueRef<'_>, StoreError> {
-        let Self::Sqlite(row) = self;
-        row.get_ref(column).map_err(crate::driver::sqlite::error)
+    /// A primary key of this type.
+    pub(crate) fn user_id(&self, column: usize, id_type: IdType) -> Result<UserId, StoreError> {
+        let unreadable = || self.unreadable(column, "a user id");
+        Ok(match (id_type, self) {
+            (IdType::Integer | IdType::BigInteger, _) => {
+                UserId::Integer(self.integer_opt(column)?.ok_or_else(unreadable)?)
+            }
+            (IdType::Text, _) => UserId::Text(self.text(column)?),
+            (IdType::Uuid, Self::Sqlite(_)) => {
+                UserId::Uuid(u128::from_str_radix(&self.text(column)?, 16).map_err(|_| unreadable())?)
+            }
+            (IdType::Uuid, Self::Postgres(row)) => {
+                UserId::Uuid(row.try_get::<_, postgres::UuidBits>(column).map_err(|_| unreadable())?.0)
+            }
+        })
     }
 
     fn unreadable(&self, column: usize, expected: &'static str) -> StoreError {
-        let Self::Sqlite(row) = self;
-        let statement: &rusqlite::Statement<'_> = row.as_ref();
-        let column = statement.column_name(column).map_or_else(|_| column.to_string(), str::to_owned);
-        StoreError::Unreadable { column, expected }
+        let name = match self {
+            Self::Sqlite(row) => {
+                let statement: &rusqlite::Statement<'_> = row.as_ref();
+                statement.column_name(column).ok()
+            }
+            Self::Postgres(row) => row.columns().get(column).map(tokio_postgres::Column::name),
+        };
+        StoreError::Unreadable { column: name.map_or_else(|| column.to_string(), str::to_owned), expected }
     }
+}
+
+fn cell<'r>(row: &'r rusqlite::Row<'_>, column: usize) -> Result<ValueRef<'r>, StoreError> {
+    row.get_ref(column).map_err(crate::driver::sqlite::error)
+}
+
+fn column_type(row: &tokio_postgres::Row, column: usize) -> &Type {
+    row.columns().get(column).map_or(&Type::UNKNOWN, tokio_postgres::Column::type_)
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use countersign::clock::{Clock as _, Entropy as _, SystemClock, SystemEntropy};
 use countersign_formats::password::{Password, SaltEntropy};
-use countersign_store::{NewUser, Store, StoreOptions};
+use countersign_store::NewUser;
 
 use crate::app::App;
 use crate::config::{Config, Overrides};
@@ -67,10 +67,7 @@ fn prepare_folder(folder: &Path) -> anyhow::Result<PathBuf> {
 
 /// Tables, and alice with a fresh password.
 async fn prepare_database(config: &Config) -> anyhow::Result<Password> {
-    let options = StoreOptions { create: true, ..StoreOptions::default() };
-    let store = Store::open(&config.database_url, options)
-        .await
-        .with_context(|| format!("database {}", config.database_url))?;
+    let store = config.database.create().await?;
     store.migrate(&config.settings.apps, SystemClock.now()).await?;
     let password = Password::new(random_text::<16>()?);
     let mut random = [0; 32];

@@ -5,7 +5,6 @@ use countersign::clock::{Clock as _, Entropy as _, SystemClock, SystemEntropy};
 use countersign_formats::token_key::TokenKey;
 
 use super::CommandError;
-use crate::app::open;
 use crate::config::Config;
 
 #[derive(clap::Args)]
@@ -19,7 +18,7 @@ pub(super) struct CreateTokenArgs {
 
 /// DRF 3.18 `drf_create_token`.
 pub(super) async fn create_token(config: &Config, args: &CreateTokenArgs) -> anyhow::Result<()> {
-    let store = open(&config.database_url).await?;
+    let store = config.database.open_with_users().await?;
     let table = store.token_table(AUTHTOKEN_TABLE).await?;
     let username = &args.username;
     let Some(user) = store.user_by_username(username).await? else {
@@ -38,7 +37,7 @@ pub(super) async fn create_token(config: &Config, args: &CreateTokenArgs) -> any
 
 /// SimpleJWT 5.5 `flushexpiredtokens`: prints nothing.
 pub(super) async fn flush_expired(config: &Config) -> anyhow::Result<()> {
-    let store = open(&config.database_url).await?;
+    let store = config.database.open_with_users().await?;
     store.flush_expired(SystemClock.now()).await?;
     store.close().await;
     Ok(())

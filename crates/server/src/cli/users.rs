@@ -13,7 +13,6 @@ use countersign_store::{NewUser, Store};
 
 use super::CommandError;
 use super::prompt::{ask, ask_password, system_user};
-use crate::app::open;
 use crate::config::Config;
 
 #[derive(clap::Args)]
@@ -46,7 +45,7 @@ struct Account {
 
 /// Django 5.2 `createsuperuser`.
 pub(super) async fn create_superuser(config: &Config, args: &CreateSuperuserArgs) -> anyhow::Result<ExitCode> {
-    let store = open(&config.database_url).await?;
+    let store = config.database.open_with_users().await?;
     let account = if args.noinput {
         from_environment(&store, args).await?
     } else if stdin().is_terminal() {
@@ -213,7 +212,7 @@ fn sentence(problems: &[FieldError]) -> Option<String> {
 pub(super) async fn change_password(config: &Config, username: Option<String>) -> anyhow::Result<()> {
     const TRIES: usize = 3;
 
-    let store = open(&config.database_url).await?;
+    let store = config.database.open_with_users().await?;
     let username = username
         .or_else(system_user)
         .ok_or_else(|| CommandError("this process has no user name; name the user".to_owned()))?;

@@ -15,7 +15,10 @@ pub(super) struct RawConfig {
     pub secret_key: Option<SecretText>,
     pub secret_key_file: Option<PathBuf>,
     pub secret_key_fallbacks: Vec<SecretText>,
-    pub database_url: Option<String>,
+    pub database_url: Option<SecretText>,
+    pub database_url_file: Option<PathBuf>,
+    pub users: Option<RawUsers>,
+    pub postgresql: RawPostgres,
     pub bind: Option<String>,
     pub installed_apps: Option<Vec<String>>,
     pub append_slash: Option<bool>,
@@ -40,6 +43,8 @@ pub(super) struct RawSimpleJwt {
     pub update_last_login: Option<bool>,
     pub algorithm: Option<String>,
     pub signing_key: Option<SecretText>,
+    /// Ours: `SIGNING_KEY` in a file.
+    pub signing_key_file: Option<PathBuf>,
     pub verifying_key: Option<String>,
     pub audience: Option<OneOrMany>,
     pub issuer: Option<OneOrMany>,
@@ -80,6 +85,7 @@ pub(super) const SIMPLE_JWT_KEYS: &[&str] = &[
     "update_last_login",
     "algorithm",
     "signing_key",
+    "signing_key_file",
     "verifying_key",
     "audience",
     "issuer",
@@ -108,6 +114,39 @@ pub(super) const SIMPLE_JWT_KEYS: &[&str] = &[
     "revoke_token_claim",
     "check_user_is_active",
 ];
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawUsers {
+    pub schema: Option<String>,
+    pub table: Option<String>,
+    pub id: Option<String>,
+    pub id_type: Option<String>,
+    pub username: Option<String>,
+    pub username_field: Option<String>,
+    pub username_lookup: Option<String>,
+    pub password: Option<String>,
+    pub is_active: Option<Nullable>,
+    pub is_staff: Option<Nullable>,
+    pub is_superuser: Option<Nullable>,
+    pub last_login: Option<Nullable>,
+    pub date_joined: Option<Nullable>,
+    pub email: Option<Nullable>,
+    pub first_name: Option<Nullable>,
+    pub last_name: Option<Nullable>,
+    pub groups: Option<Nullable>,
+    pub user_permissions: Option<Nullable>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawPostgres {
+    pub connect_timeout: Option<Length>,
+    pub statement_timeout: Option<Length>,
+    pub read_connections: Option<usize>,
+    pub write_connections: Option<usize>,
+    pub pgbouncer: Option<bool>,
+}
 
 /// A text that must not be shown, not even when it is refused; erased from memory when dropped.
 pub(super) struct SecretText(pub Zeroizing<String>);
@@ -277,6 +316,8 @@ pub(super) enum PathName {
     TokenObtainSliding,
     TokenRefreshSliding,
     Whoami,
+    Healthz,
+    Readyz,
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,6 +1,7 @@
 //! From the file's keys to typed settings: every value is checked here, once, at start.
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::path::Path;
 use std::time::Duration;
 
 use countersign::settings::{AuthenticationBackend, Settings};
@@ -9,14 +10,14 @@ use countersign_formats::jwt::{Algorithm, AlgorithmError};
 use countersign_formats::jwt::{Expected, HmacAlgorithm, HmacSecret, SigningKey, TokenType};
 use countersign_formats::password::{self, Hashers, HashersError};
 use countersign_formats::request_body::Limits;
-use countersign_store::{DatabaseUrl, InstalledApps};
+use countersign_store::InstalledApps;
 use http::HeaderName;
 use jiff::SignedDuration;
 use zeroize::Zeroizing;
 
-use super::raw::{Nullable, OneOrMany, RawSimpleJwt};
+use super::raw::{Nullable, OneOrMany, RawSimpleJwt, SecretText};
 use super::source::Source;
-use super::{Config, ConfigError, resources, validators};
+use super::{Config, ConfigError, database, resources, validators};
 use crate::view::ViewSettings;
 
 /// Later than this `exp` would leave the calendar (year 9999).
@@ -30,6 +31,7 @@ pub(super) fn resolve(source: &Source) -> Result<Config, ConfigError> {
     let signing_key = signing_key(source, &secret_key, &mut warnings)?;
     let mut settings = Settings::new(signing_key);
     settings.apps = apps;
+    settings.username_field = database::username_field(source)?;
     simple_jwt(source, &mut settings)?;
     settings.hashers = hashers(source)?;
     settings.backend = backend(source)?;
@@ -39,11 +41,13 @@ pub(super) fn resolve(source: &Source) -> Result<Config, ConfigError> {
     if let Some(queue) = raw.auth.hashing_queue {
         settings.hashing_queue = queue;
     }
+    let resources = resources::resources(source, &settings)?;
     Ok(Config {
         bind: bind(source)?,
-        database_url: database_url(source)?,
+        database: database::database(source)?,
         append_slash: raw.append_slash.unwrap_or(true),
-        resources: resources::resources(source, &settings)?,
+        probes: resources::probes(source, &resources)?,
+        resources,
         password_validators: validators::validators(source)?,
         views: view_settings(source)?,
         header_timeout: timeout(source, "limits.header_timeout", raw.limits.header_timeout, 10)?,
@@ -64,37 +68,39 @@ fn bind(source: &Source) -> Result<SocketAddr, ConfigError> {
     })
 }
 
-fn database_url(source: &Source) -> Result<DatabaseUrl, ConfigError> {
-    let text = source.raw.database_url.as_deref().ok_or_else(|| {
-        source.error("database_url", "is missing; write for example database_url = \"sqlite:db.sqlite3\"")
-    })?;
-    text.parse().map_err(|error| source.error("database_url", error))
-}
-
 /// Django refuses to start on an empty `SECRET_KEY`; so do we.
 fn secret_key(source: &Source) -> Result<Zeroizing<String>, ConfigError> {
     let raw = &source.raw;
-    let (name, key) = match (&raw.secret_key, &raw.secret_key_file) {
-        (Some(_), Some(_)) => {
-            return Err(source.error("secret_key_file", "secret_key is set as well; keep one of the two"));
-        }
-        (Some(key), None) => ("secret_key", key.0.clone()),
-        (None, Some(path)) => {
-            let text = std::fs::read_to_string(path).map_err(|error| {
-                source.error("secret_key_file", format!("{} cannot be read: {error}", path.display()))
-            })?;
-            ("secret_key_file", Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
-        }
-        (None, None) => {
-            return Err(
-                source.error("secret_key", "is missing; give Django's SECRET_KEY as secret_key or secret_key_file")
-            );
-        }
-    };
+    let given = one_of(source, "secret_key", raw.secret_key.as_ref(), raw.secret_key_file.as_deref())?;
+    let (name, key) = given.ok_or_else(|| {
+        source.error("secret_key", "is missing; give Django's SECRET_KEY as secret_key or secret_key_file")
+    })?;
     if key.is_empty() {
-        return Err(source.error(name, "must not be empty; give Django's SECRET_KEY"));
+        return Err(source.error(&name, "must not be empty; give Django's SECRET_KEY"));
     }
     Ok(key)
+}
+
+/// A secret that stands in the file itself or in one of its own, with the key that brought it; a newline at the end of the file is
+/// cut off.
+pub(super) fn one_of(
+    source: &Source,
+    key: &str,
+    text: Option<&SecretText>,
+    file: Option<&Path>,
+) -> Result<Option<(String, Zeroizing<String>)>, ConfigError> {
+    let file_key = format!("{key}_file");
+    match (text, file) {
+        (Some(_), Some(_)) => Err(source.error(&file_key, format!("{key} is set as well; keep one of the two"))),
+        (Some(text), None) => Ok(Some((key.to_owned(), text.0.clone()))),
+        (None, Some(path)) => {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| source.error(&file_key, format!("{} cannot be read: {error}", path.display())))?;
+            let text = Zeroizing::new(text);
+            Ok(Some((file_key, Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))))
+        }
+        (None, None) => Ok(None),
+    }
 }
 
 fn signing_key(source: &Source, secret_key: &str, warnings: &mut Vec<String>) -> Result<SigningKey, ConfigError> {
@@ -118,11 +124,9 @@ fn signing_key(source: &Source, secret_key: &str, warnings: &mut Vec<String>) ->
             "belongs to asymmetric algorithms, which this version does not have; remove it",
         ));
     }
-    let (name, text) = match &raw.signing_key {
-        Some(key) => ("simple_jwt.signing_key", key.0.as_str()),
-        None => ("secret_key", secret_key),
-    };
-    let secret = HmacSecret::new(text.as_bytes()).map_err(|error| source.error(name, error))?;
+    let given = one_of(source, "simple_jwt.signing_key", raw.signing_key.as_ref(), raw.signing_key_file.as_deref())?;
+    let (name, text) = given.unwrap_or_else(|| ("secret_key".to_owned(), Zeroizing::new(secret_key.to_owned())));
+    let secret = HmacSecret::new(text.as_bytes()).map_err(|error| source.error(&name, error))?;
     if secret.is_short_for(algorithm) {
         warnings.push(format!(
             "{name} is shorter than the {} bytes that {} asks for (RFC 7518 §3.2); whoever guesses it can forge tokens",
@@ -441,7 +445,7 @@ fn view_settings(source: &Source) -> Result<ViewSettings, ConfigError> {
     })
 }
 
-fn timeout(
+pub(super) fn timeout(
     source: &Source,
     key: &str,
     given: Option<super::duration::Length>,

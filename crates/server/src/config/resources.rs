@@ -10,6 +10,7 @@ use super::raw::{PathName, RawPermission, RawPermissions, RawProtected, RawSchem
 use super::source::Source;
 use super::{ConfigError, Resource, SchemeChoice};
 use crate::endpoints::Endpoint;
+use crate::probes::Probe;
 
 /// All paths of the server.
 pub(super) fn resources(source: &Source, settings: &Settings) -> Result<Vec<Resource>, ConfigError> {
@@ -40,6 +41,28 @@ pub(super) fn resources(source: &Source, settings: &Settings) -> Result<Vec<Reso
         resources.push(resource);
     }
     Ok(resources)
+}
+
+/// The paths of the server's own probes.
+pub(super) fn probes(source: &Source, taken: &[Resource]) -> Result<Vec<(String, Probe)>, ConfigError> {
+    let mut probes: Vec<(String, Probe)> = Vec::new();
+    for (name, key, default, probe) in [
+        (PathName::Healthz, "paths.healthz", "/healthz", Probe::Health),
+        (PathName::Readyz, "paths.readyz", "/readyz", Probe::Readiness),
+    ] {
+        let path = source.raw.paths.get(&name).map_or(default, String::as_str);
+        if path.is_empty() {
+            continue;
+        }
+        check_path(source, key, path, taken)?;
+        if probes.iter().any(|(other, _)| other == path) {
+            return Err(
+                source.error(key, format!("\"{path}\" is mounted twice; give one of them another path, or \"\""))
+            );
+        }
+        probes.push((path.to_owned(), probe));
+    }
+    Ok(probes)
 }
 
 struct Mount {

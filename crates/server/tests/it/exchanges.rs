@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use countersign_server::Config;
 use serde_json::Value;
 
-use crate::harness::{Answer, Database, Server, instant};
+use crate::database::{Database, Kind, on_every_backend};
+use crate::harness::{Answer, Server, instant};
 use template::Captures;
 
 const COMPARED_HEADERS: [&str; 6] = ["content-type", "www-authenticate", "allow", "vary", "retry-after", "location"];
@@ -32,8 +33,9 @@ fn waits_for(name: &str, line: &Value) -> Option<&'static str> {
     }
 }
 
-#[test]
-fn recorded_exchanges_are_answered_alike() {
+on_every_backend![recorded_exchanges_are_answered_alike];
+
+fn recorded_exchanges_are_answered_alike(store: Kind) {
     let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/compat/exchanges.jsonl"))
         .expect("the recorded exchanges");
     let only = std::env::var("ONLY_EXCHANGE").ok();
@@ -51,7 +53,7 @@ fn recorded_exchanges_are_answered_alike() {
             continue;
         }
         replayed += 1;
-        if let Err(problem) = replay(&line) {
+        if let Err(problem) = replay(store, &line) {
             problems.push(format!("{name}: {problem}"));
         }
     }
@@ -79,9 +81,9 @@ fn blacklisting_without_its_tables_is_refused_at_start() {
     );
 }
 
-fn replay(line: &Value) -> Result<(), String> {
+fn replay(store: Kind, line: &Value) -> Result<(), String> {
     let given = &line["given"];
-    let database = Database::with(&given["db"]);
+    let database = Database::with(store, &given["db"]);
     let config = Config::from_text(&settings::to_toml(given, &database.url())).map_err(|error| error.to_string())?;
     let now = instant(given["now"].as_f64().expect("now"));
     let server = Server::start(config, now);

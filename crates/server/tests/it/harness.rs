@@ -2,17 +2,14 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use countersign::clock::SystemEntropy;
 use countersign::testing::FixedClock;
 use countersign_server::{App, Config};
-use countersign_store::{DatabaseUrl, InstalledApps, Store, StoreOptions};
 use jiff::Timestamp;
 use serde_json::Value;
-use tempfile::TempDir;
 use tokio::sync::oneshot;
 
 /// The `SECRET_KEY` of the recorded exchanges.
@@ -22,110 +19,6 @@ pub(crate) const SECRET_KEY: &str = "compat-reference-secret-key-0123456789-abcd
 pub(crate) fn instant(seconds: f64) -> Timestamp {
     #[expect(clippy::cast_possible_truncation, reason = "recorded times are small")]
     Timestamp::from_microsecond((seconds * 1e6).round() as i64).expect("an instant")
-}
-
-/// A database with all of Django's tables and no rows, made once and copied.
-fn template() -> &'static Path {
-    static TEMPLATE: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
-    let (_, file) = TEMPLATE.get_or_init(|| {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("template.sqlite3");
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(async {
-            let options = StoreOptions { create: true, ..StoreOptions::default() };
-            let store = Store::open(&DatabaseUrl::sqlite_file(&file), options).await.expect("opened");
-            let apps = InstalledApps { authtoken: true, token_blacklist: true, sessions: true, knox: true };
-            store.migrate(&apps, instant(1_700_000_000.0)).await.expect("migrated");
-            store.close().await;
-        });
-        (folder, file)
-    });
-    file
-}
-
-/// A database of one test.
-pub(crate) struct Database {
-    _folder: TempDir,
-    pub(crate) file: PathBuf,
-}
-
-impl Database {
-    /// A fresh database with `rows` by table; columns that a row leaves out take the model's default.
-    pub(crate) fn with(rows: &Value) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("db.sqlite3");
-        std::fs::copy(template(), &file).expect("copied");
-        let database = Self { _folder: folder, file };
-        let connection = database.connect();
-        connection.execute_batch("PRAGMA foreign_keys = OFF").expect("set");
-        for (table, rows) in rows.as_object().expect("tables") {
-            for row in rows.as_array().expect("rows") {
-                insert(&connection, table, row);
-            }
-        }
-        database
-    }
-
-    /// A plain connection, as another process would have it.
-    pub(crate) fn connect(&self) -> rusqlite::Connection {
-        rusqlite::Connection::open(&self.file).expect("opened")
-    }
-
-    pub(crate) fn url(&self) -> String {
-        format!("sqlite:///{}", self.file.display())
-    }
-}
-
-fn insert(connection: &rusqlite::Connection, table: &str, row: &Value) {
-    let mut row = row.as_object().expect("a row").clone();
-    if let Some(permission) = row.remove("permission") {
-        let (app, codename) = permission.as_str().and_then(|text| text.split_once('.')).expect("app.codename");
-        let id: i64 = connection
-            .query_row(
-                "SELECT p.id FROM auth_permission p JOIN django_content_type c ON c.id = p.content_type_id
-                 WHERE c.app_label = ?1 AND p.codename = ?2",
-                [app, codename],
-                |row| row.get(0),
-            )
-            .expect("a permission");
-        row.insert("permission_id".to_owned(), id.into());
-    }
-    let defaults: &[(&str, Value)] = match table {
-        "auth_user" => &[
-            ("last_login", Value::Null),
-            ("is_superuser", Value::Bool(false)),
-            ("is_staff", Value::Bool(false)),
-            ("is_active", Value::Bool(true)),
-            ("first_name", Value::String(String::new())),
-            ("last_name", Value::String(String::new())),
-            ("email", Value::String(String::new())),
-            ("date_joined", Value::String("2025-01-01T00:00:00Z".to_owned())),
-        ],
-        _ => &[],
-    };
-    for (column, value) in defaults {
-        row.entry(*column).or_insert_with(|| value.clone());
-    }
-    let columns: Vec<String> = row.keys().map(|column| format!("\"{column}\"")).collect();
-    let marks: Vec<String> = (1..=row.len()).map(|index| format!("?{index}")).collect();
-    let statement = format!("INSERT INTO \"{table}\" ({}) VALUES ({})", columns.join(", "), marks.join(", "));
-    let values: Vec<rusqlite::types::Value> = row.values().map(to_sql).collect();
-    connection.execute(&statement, rusqlite::params_from_iter(values)).expect("inserted");
-}
-
-fn to_sql(value: &Value) -> rusqlite::types::Value {
-    match value {
-        Value::Null => rusqlite::types::Value::Null,
-        Value::Bool(value) => i64::from(*value).into(),
-        Value::Number(number) => number.as_i64().expect("an integer").into(),
-        Value::String(text) => match countersign_formats::django_time::from_sqlite_text(text) {
-            Ok(instant) if text.contains('T') && text.ends_with('Z') => {
-                countersign_formats::django_time::to_sqlite_text(instant).into()
-            }
-            _ => text.clone().into(),
-        },
-        other => panic!("no column value: {other}"),
-    }
 }
 
 /// A running server.

@@ -22,8 +22,12 @@ use writer::Writer;
 pub(crate) const TABLES: &str = "
     SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name";
 
-/// Columns of one table.
-pub(crate) const COLUMNS: &str = "SELECT name, type FROM pragma_table_info($1) ORDER BY cid";
+/// Columns of one table or view, whose name is compared exactly, where SQLite itself ignores case.
+pub(crate) const COLUMNS: &str = "
+    SELECT t.name, t.type
+    FROM sqlite_master m JOIN pragma_table_info(m.name) t
+    WHERE m.type IN ('table', 'view') AND m.name = $1
+    ORDER BY t.cid";
 
 /// A unique index (which a primary key of text also has) over one column alone.
 pub(crate) const UNIQUE_COLUMN: &str = "
@@ -191,6 +195,10 @@ pub(crate) fn error(refusal: rusqlite::Error) -> StoreError {
                 StoreError::UniqueViolation { columns: columns.to_owned() }
             }
             ffi::SQLITE_CONSTRAINT_FOREIGNKEY => StoreError::ForeignKeyViolation,
+            ffi::SQLITE_CONSTRAINT_NOTNULL => {
+                let column = message.rsplit_once('.').map_or(message, |(_, column)| column);
+                StoreError::MissingValue { column: column.to_owned() }
+            }
             _ => StoreError::Database { cause: Arc::new(refusal) },
         },
         ErrorCode::CannotOpen

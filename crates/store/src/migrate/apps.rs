@@ -2,6 +2,16 @@
 
 use crate::driver::Script;
 
+/// The schema of one file, in the words of each database.
+macro_rules! script {
+    ($name:literal) => {
+        Script {
+            sqlite: include_str!(concat!("../../migrations/sqlite/", $name, ".sql")),
+            postgres: include_str!(concat!("../../migrations/postgres/", $name, ".sql")),
+        }
+    };
+}
+
 /// One Django application, by Django's own names.
 #[derive(Debug)]
 pub(crate) struct App {
@@ -24,8 +34,7 @@ pub(crate) struct App {
 pub(crate) const MIGRATIONS_TABLE: &str = "django_migrations";
 
 /// That table.
-pub(crate) const MIGRATIONS_SCHEMA: Script =
-    Script { sqlite: include_str!("../../migrations/sqlite/0000_django_migrations.sql") };
+pub(crate) const MIGRATIONS_SCHEMA: Script = script!("0000_django_migrations");
 
 /// In the order in which their tables refer to each other.
 pub(crate) static APPS: [App; 7] = [
@@ -35,7 +44,7 @@ pub(crate) static APPS: [App; 7] = [
         migrations: &["0001_initial", "0002_remove_content_type_name"],
         needed: 2,
         models: &[("contenttype", "content type")],
-        schema: Script { sqlite: include_str!("../../migrations/sqlite/0001_contenttypes.sql") },
+        schema: script!("0001_contenttypes"),
     },
     App {
         label: "auth",
@@ -63,7 +72,7 @@ pub(crate) static APPS: [App; 7] = [
         ],
         needed: 8,
         models: &[("permission", "permission"), ("group", "group"), ("user", "user")],
-        schema: Script { sqlite: include_str!("../../migrations/sqlite/0002_auth.sql") },
+        schema: script!("0002_auth"),
     },
     App {
         label: "admin",
@@ -71,7 +80,7 @@ pub(crate) static APPS: [App; 7] = [
         migrations: &["0001_initial", "0002_logentry_remove_auto_add", "0003_logentry_add_action_flag_choices"],
         needed: 1,
         models: &[("logentry", "log entry")],
-        schema: Script { sqlite: include_str!("../../migrations/sqlite/0003_admin.sql") },
+        schema: script!("0003_admin"),
     },
     App {
         label: "sessions",
@@ -79,7 +88,7 @@ pub(crate) static APPS: [App; 7] = [
         migrations: &["0001_initial"],
         needed: 1,
         models: &[("session", "session")],
-        schema: Script { sqlite: include_str!("../../migrations/sqlite/0004_sessions.sql") },
+        schema: script!("0004_sessions"),
     },
     App {
         label: "authtoken",
@@ -87,7 +96,7 @@ pub(crate) static APPS: [App; 7] = [
         migrations: &["0001_initial", "0002_auto_20160226_1747", "0003_tokenproxy", "0004_alter_tokenproxy_options"],
         needed: 1,
         models: &[("token", "Token"), ("tokenproxy", "Token")],
-        schema: Script { sqlite: include_str!("../../migrations/sqlite/0005_authtoken.sql") },
+        schema: script!("0005_authtoken"),
     },
     App {
         label: "token_blacklist",
@@ -108,7 +117,7 @@ pub(crate) static APPS: [App; 7] = [
         ],
         needed: 7,
         models: &[("blacklistedtoken", "Blacklisted Token"), ("outstandingtoken", "Outstanding Token")],
-        schema: Script { sqlite: include_str!("../../migrations/sqlite/0006_token_blacklist.sql") },
+        schema: script!("0006_token_blacklist"),
     },
     App {
         label: "knox",
@@ -126,6 +135,6 @@ pub(crate) static APPS: [App; 7] = [
         ],
         needed: 8,
         models: &[("authtoken", "auth token")],
-        schema: Script { sqlite: include_str!("../../migrations/sqlite/0007_knox.sql") },
+        schema: script!("0007_knox"),
     },
 ];

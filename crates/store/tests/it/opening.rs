@@ -6,7 +6,7 @@ use std::time::Duration;
 use countersign_store::{DatabaseUrl, InstalledApps, NewUser, Store, StoreError, StoreOptions, UserId};
 use rusqlite::Connection;
 
-use crate::{Fixture, at, open};
+use crate::{Fixture, Other, at, open};
 
 #[tokio::test]
 async fn a_mistyped_path_is_an_error_and_makes_no_file() {
@@ -49,10 +49,16 @@ async fn a_path_may_hold_any_characters() {
     assert!(path.exists());
 }
 
+fn journal_mode(fixture: &Fixture) -> String {
+    let Other::Sqlite { connection, .. } = &fixture.other else { panic!("a SQLite fixture") };
+    let connection = connection.lock().expect("no panic");
+    connection.query_row("PRAGMA journal_mode", [], |row| row.get(0)).expect("reads")
+}
+
 #[tokio::test]
 async fn the_file_is_left_in_wal_mode_and_durable() {
-    let fixture = Fixture::new().await;
-    assert_eq!(fixture.seen::<String>("PRAGMA journal_mode"), "wal");
+    let fixture = Fixture::sqlite().await;
+    assert_eq!(journal_mode(&fixture), "wal");
     fixture.store.health().await.expect("healthy");
 }
 
@@ -71,7 +77,7 @@ async fn stores_in_memory_are_apart_and_leave_nothing() {
 
 #[tokio::test]
 async fn closing_ends_writes_and_leaves_reads() {
-    let fixture = Fixture::new().await;
+    let fixture = Fixture::sqlite().await;
     let ann = fixture.user("ann").await;
     let clone = fixture.store.clone();
     fixture.store.close().await;
@@ -84,7 +90,7 @@ async fn closing_ends_writes_and_leaves_reads() {
 /// A client that hangs up cannot leave half a login behind: what was queued is committed, at the latest by the drop.
 #[tokio::test]
 async fn dropping_the_store_commits_what_is_queued() {
-    let fixture = Fixture::new().await;
+    let fixture = Fixture::sqlite().await;
     let store = fixture.store.clone();
     {
         let user = NewUser { username: "ann".to_owned(), ..NewUser::default() };
@@ -92,9 +98,11 @@ async fn dropping_the_store_commits_what_is_queued() {
         let _ = creating.as_mut().poll(&mut Context::from_waker(Waker::noop()));
     }
     drop(store);
-    let Fixture { store, other, directory } = fixture;
+    let Fixture { store, other } = fixture;
     drop(store);
-    let count: i64 = other.query_row("SELECT count(*) FROM auth_user", [], |row| row.get(0)).expect("reads");
+    let Other::Sqlite { connection, directory } = other else { panic!("a SQLite fixture") };
+    let connection = connection.into_inner().expect("no panic");
+    let count: i64 = connection.query_row("SELECT count(*) FROM auth_user", [], |row| row.get(0)).expect("reads");
     assert_eq!(count, 1);
     drop(directory);
 }
@@ -120,10 +128,10 @@ async fn a_file_in_use_is_opened_in_the_mode_it_has() {
 
 #[tokio::test]
 async fn a_table_without_a_needed_column_is_named_at_start() {
-    let fixture = Fixture::new().await;
+    let fixture = Fixture::sqlite().await;
     let apps = InstalledApps::default();
     fixture.store.check_statements(&apps).await.expect("Django's schema fits");
-    fixture.other.execute_batch("ALTER TABLE auth_user RENAME COLUMN is_staff TO staff").expect("alters");
+    fixture.execute("ALTER TABLE auth_user RENAME COLUMN is_staff TO staff").await;
     let refusal = fixture.store.check_statements(&apps).await.expect_err("a column is gone").to_string();
     assert!(refusal.contains("is_staff"), "{refusal}");
 }

@@ -1,11 +1,17 @@
 use countersign_formats::token_key::TokenKey;
 use countersign_store::{StoreError, UserId};
 
-use crate::{Fixture, at};
+use crate::{Fixture, Kind, at, on_every_backend};
 
-#[tokio::test]
-async fn a_key_is_made_once_and_stays_until_it_is_deleted() {
-    let fixture = Fixture::new().await;
+on_every_backend![
+    a_key_is_made_once_and_stays_until_it_is_deleted,
+    o3_only_the_exact_key_finds_its_owner,
+    an_inactive_owner_is_found_too,
+    no_key_for_nobody,
+    another_table_of_the_same_shape_serves_and_others_are_refused,
+];
+
+async fn a_key_is_made_once_and_stays_until_it_is_deleted(fixture: Fixture) {
     let ann = fixture.user("ann").await;
     let store = &fixture.store;
     let table = store.token_table("authtoken_token").await.expect("the table");
@@ -13,17 +19,15 @@ async fn a_key_is_made_once_and_stays_until_it_is_deleted() {
 
     assert_eq!(store.token_get_or_create(&table, &ann, &first, at(0)).await.expect("writes"), first);
     assert_eq!(store.token_get_or_create(&table, &ann, &second, at(9)).await.expect("reads"), first);
-    assert_eq!(fixture.seen::<String>("SELECT created FROM authtoken_token"), "2025-06-15 15:06:40");
-    assert_eq!(fixture.seen::<String>("SELECT key FROM authtoken_token"), "ab".repeat(20));
+    assert_eq!(fixture.seen("SELECT created FROM authtoken_token").await, "2025-06-15 15:06:40");
+    assert_eq!(fixture.seen("SELECT key FROM authtoken_token").await, "ab".repeat(20));
 
     assert!(store.token_delete(&table, &ann).await.expect("writes"));
     assert!(!store.token_delete(&table, &ann).await.expect("writes"));
     assert_eq!(store.token_get_or_create(&table, &ann, &second, at(9)).await.expect("writes"), second);
 }
 
-#[tokio::test]
-async fn o3_only_the_exact_key_finds_its_owner() {
-    let fixture = Fixture::new().await;
+async fn o3_only_the_exact_key_finds_its_owner(fixture: Fixture) {
     let ann = fixture.user("ann").await;
     let store = &fixture.store;
     let table = store.token_table("authtoken_token").await.expect("the table");
@@ -39,40 +43,37 @@ async fn o3_only_the_exact_key_finds_its_owner() {
     }
 }
 
-#[tokio::test]
-async fn an_inactive_owner_is_found_too() {
-    let fixture = Fixture::new().await;
+async fn an_inactive_owner_is_found_too(fixture: Fixture) {
     let ann = fixture.user("ann").await;
     let table = fixture.store.token_table("authtoken_token").await.expect("the table");
     let key = TokenKey::from_entropy([1; 20]);
     fixture.store.token_get_or_create(&table, &ann, &key, at(0)).await.expect("writes");
-    fixture.other.execute_batch("UPDATE auth_user SET is_active = 0").expect("writes");
+    fixture.execute("UPDATE auth_user SET is_active = FALSE").await;
     let owner = fixture.store.token_owner(&table, key.expose()).await.expect("reads").expect("there");
     assert!(!owner.is_active);
 }
 
-#[tokio::test]
-async fn no_key_for_nobody() {
-    let fixture = Fixture::new().await;
+async fn no_key_for_nobody(fixture: Fixture) {
     let table = fixture.store.token_table("authtoken_token").await.expect("the table");
     let nobody = UserId::Integer(99);
     let made = fixture.store.token_get_or_create(&table, &nobody, &TokenKey::from_entropy([1; 20]), at(0)).await;
     assert!(matches!(made, Err(StoreError::NoSuchUser)));
-    assert_eq!(fixture.seen::<i64>("SELECT count(*) FROM authtoken_token"), 0);
+    assert_eq!(fixture.seen("SELECT count(*) FROM authtoken_token").await, "0");
 }
 
-#[tokio::test]
-async fn another_table_of_the_same_shape_serves_and_others_are_refused() {
-    let fixture = Fixture::new().await;
+async fn another_table_of_the_same_shape_serves_and_others_are_refused(fixture: Fixture) {
     let ann = fixture.user("ann").await;
+    let instant = match fixture.kind() {
+        Kind::Sqlite => "datetime",
+        Kind::Postgres => "timestamptz",
+    };
     fixture
-        .other
-        .execute_batch(
-            "CREATE TABLE \"api \"\"Keys\" (key varchar(40) PRIMARY KEY, created datetime NOT NULL, user_id integer NOT NULL UNIQUE);
-             CREATE TABLE many (key varchar(40) PRIMARY KEY, created datetime NOT NULL, user_id integer NOT NULL);
-             CREATE TABLE short (key varchar(40) PRIMARY KEY, user_id integer NOT NULL UNIQUE)",
-        )
-        .expect("creates");
+        .execute(&format!(
+            "CREATE TABLE \"api \"\"Keys\" (key varchar(40) PRIMARY KEY, created {instant} NOT NULL, user_id integer NOT NULL UNIQUE);
+             CREATE TABLE many (key varchar(40) PRIMARY KEY, created {instant} NOT NULL, user_id integer NOT NULL);
+             CREATE TABLE short (key varchar(40) PRIMARY KEY, user_id integer NOT NULL UNIQUE)"
+        ))
+        .await;
     let store = &fixture.store;
     let table = store.token_table("api \"Keys").await.expect("fits");
     let key = TokenKey::from_entropy([7; 20]);

@@ -1,12 +1,11 @@
 //! From a recorded exchange's Django settings to our configuration, and from our rows back to its columns.
 
 use countersign_formats::jwt::{Algorithm, HmacSecret, SigningKey};
-use rusqlite::types::Value as Sql;
 use serde_json::Value;
 use toml::Table;
 
 use super::template::Captures;
-use crate::harness::Database;
+use crate::database::{Cell, Database};
 
 /// The configuration that says what the recorded settings say.
 pub(crate) fn to_toml(given: &Value, database_url: &str) -> String {
@@ -91,36 +90,33 @@ pub(crate) fn signing_key(given: &Value) -> SigningKey {
 
 /// Compares tables with the recorded rows: as many, in order of their first column, each recorded column equal.
 pub(crate) fn compare_rows(after: &Value, database: &Database, captures: &mut Captures) -> Result<(), String> {
-    let connection = database.connect();
     for (table, rows) in after.as_object().into_iter().flatten() {
         let rows = rows.as_array().expect("rows");
-        let count: i64 =
-            connection.query_row(&format!("SELECT count(*) FROM \"{table}\""), [], |row| row.get(0)).expect("counted");
-        if count != i64::try_from(rows.len()).expect("few rows") {
-            return Err(format!("{table}: {count} rows instead of {}", rows.len()));
+        let count = database.column(&format!("SELECT count(*) FROM \"{table}\""));
+        if count != [Cell::Integer(i64::try_from(rows.len()).expect("few rows"))] {
+            return Err(format!("{table}: {count:?} rows instead of {}", rows.len()));
         }
         for (index, row) in rows.iter().enumerate() {
             for (column, expected) in row.as_object().expect("a row") {
                 let order = if rows.len() > 1 { "ORDER BY id" } else { "" };
-                let statement = format!("SELECT \"{column}\" FROM \"{table}\" {order} LIMIT 1 OFFSET {index}");
-                let found: Sql = connection.query_row(&statement, [], |row| row.get(0)).expect("a row");
-                compare_value(expected, &found, captures).map_err(|problem| format!("{table}.{column}: {problem}"))?;
+                let found = database.column(&format!("SELECT \"{column}\" FROM \"{table}\" {order}"));
+                compare_value(expected, &found[index], captures)
+                    .map_err(|problem| format!("{table}.{column}: {problem}"))?;
             }
         }
     }
     Ok(())
 }
 
-fn compare_value(expected: &Value, found: &Sql, captures: &mut Captures) -> Result<(), String> {
+fn compare_value(expected: &Value, found: &Cell, captures: &mut Captures) -> Result<(), String> {
     let same = match (expected, found) {
-        (Value::Null, Sql::Null) => true,
-        (Value::Bool(expected), Sql::Integer(found)) => i64::from(*expected) == *found,
-        (Value::Number(expected), Sql::Integer(found)) => expected.as_i64() == Some(*found),
-        (Value::String(expected), Sql::Text(found)) => {
-            let found = match countersign_formats::django_time::from_sqlite_text(found) {
-                Ok(instant) if expected.ends_with('Z') => countersign_formats::django_time::to_drf_text(instant),
-                _ => found.clone(),
-            };
+        (Value::Null, Cell::Null) => true,
+        (Value::Bool(expected), Cell::Bool(found)) => expected == found,
+        (Value::Bool(expected), Cell::Integer(found)) => i64::from(*expected) == *found,
+        (Value::Number(expected), Cell::Integer(found)) => expected.as_i64() == Some(*found),
+        (Value::String(expected), Cell::Text(found)) => return captures.compare(expected, found, None),
+        (Value::String(expected), Cell::Instant(found)) => {
+            let found = countersign_formats::django_time::to_drf_text(*found);
             return captures.compare(expected, &found, None);
         }
         _ => false,

@@ -1,0 +1,44 @@
+//! What a load balancer or a supervisor asks: does the process live (`/healthz`), and can it serve (`/readyz`)? Outside DRF's request
+//! cycle: no credentials, no negotiation, no cache.
+
+use axum::body::Body;
+use countersign::Authority;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, Method, Response, StatusCode};
+
+/// A question about the server itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Probe {
+    /// Whether the process lives: always yes.
+    Health,
+    /// Whether the database answers and takes writes.
+    Readiness,
+}
+
+impl Probe {
+    /// 200, or 503 for a server that is not ready; the reason is logged, not told.
+    pub(crate) async fn answer(self, authority: &Authority, method: &Method) -> Response<Body> {
+        if !matches!(*method, Method::GET | Method::HEAD) {
+            let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n");
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return response;
+        }
+        if self == Self::Readiness
+            && let Err(error) = authority.store().health().await
+        {
+            tracing::warn!(%error, "not ready");
+            let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, "not ready\n");
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            return response;
+        }
+        plain(StatusCode::OK, "ok\n")
+    }
+}
+
+fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
