@@ -155,6 +155,24 @@ mod tests {
     }
 
     #[test]
+    fn a_higher_layer_takes_the_place_of_a_file_of_a_lower_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("c.toml");
+        let text = "secret_key_file = \"/nowhere/key\"\ndatabase_url_file = \"/nowhere/url\"\n";
+        std::fs::write(&file, text).expect("written");
+        let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let mut overrides = Overrides::default();
+        overrides.environment.push(variable("COUNTERSIGN_SECRET_KEY", &"k".repeat(40)));
+        overrides.environment.push(variable("COUNTERSIGN_DATABASE_URL", "sqlite:a.db"));
+        overrides.flags.push(("--database-url", "database_url", "sqlite:b.db".to_owned()));
+        let config = Config::load(Some(file.clone()), &overrides).expect("accepted");
+        assert_eq!(config.database.url.to_string(), "sqlite:b.db");
+        overrides.environment.push(variable("COUNTERSIGN_SECRET_KEY_FILE", "/nowhere/key"));
+        let refusal = Config::load(Some(file), &overrides).expect_err("two of one layer").to_string();
+        assert!(refusal.contains("keep one of the two"), "{refusal}");
+    }
+
+    #[test]
     fn an_override_that_is_refused_is_named() {
         let mut overrides = Overrides::default();
         overrides.environment.push(("COUNTERSIGN_SECRET_KEY".to_owned(), "k".repeat(40)));

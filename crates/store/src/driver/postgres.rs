@@ -49,6 +49,10 @@ pub(crate) const UNIQUE_COLUMN: &str = "
       AND i.indpred IS NULL AND a.attname = CAST($2 AS text)
     LIMIT 1";
 
+/// A standby does not, nor does a server whose disk is nearly full at some providers.
+const TAKES_WRITES: &str = "
+    SELECT NOT pg_catalog.pg_is_in_recovery() AND pg_catalog.current_setting('transaction_read_only') = 'off'";
+
 /// Held by whoever changes the schema; the number is ours by accident of its digits.
 const SCHEMA_LOCK: &str = "SELECT pg_catalog.pg_advisory_xact_lock(7305809842)";
 
@@ -106,9 +110,12 @@ impl Postgres {
         if self.writers.is_closed() {
             return Err(StoreError::Closed);
         }
-        let rows = self.read("SELECT pg_catalog.pg_is_in_recovery()", &[]).await?;
-        match first(&rows, |row| row.boolean(0))? {
-            Some(false) => Ok(()),
+        self.read("SELECT 1", &[]).await?;
+        // Over a connection for writes, of which there may be none to be had while reads go on.
+        let mut session = self.writers.clone().session(Sharing::OneStatement).await?;
+        let rows = session.rows(TAKES_WRITES, &[]).await;
+        match first(&session.finish(rows).await?, |row| row.boolean(0))? {
+            Some(true) => Ok(()),
             _ => Err(StoreError::Unavailable { cause: Arc::new(ReadOnly) }),
         }
     }
@@ -168,7 +175,10 @@ pub(crate) fn error(refusal: tokio_postgres::Error) -> StoreError {
         }
         SqlState::FOREIGN_KEY_VIOLATION => StoreError::ForeignKeyViolation,
         SqlState::NOT_NULL_VIOLATION => StoreError::MissingValue { column },
-        SqlState::QUERY_CANCELED | SqlState::LOCK_NOT_AVAILABLE | SqlState::T_R_DEADLOCK_DETECTED => StoreError::Busy,
+        SqlState::QUERY_CANCELED
+        | SqlState::LOCK_NOT_AVAILABLE
+        | SqlState::T_R_DEADLOCK_DETECTED
+        | SqlState::T_R_SERIALIZATION_FAILURE => StoreError::Busy,
         SqlState::UNDEFINED_TABLE
         | SqlState::UNDEFINED_COLUMN
         | SqlState::UNDEFINED_FUNCTION
@@ -212,7 +222,7 @@ fn without_detail(refusal: &tokio_postgres::Error) -> ServerSaid {
 struct PooledWithoutSwitch;
 
 #[derive(Debug, thiserror::Error)]
-#[error("the server is a standby and takes no writes")]
+#[error("the server takes no writes for now")]
 struct ReadOnly;
 
 /// The wait for an answer ended.

@@ -147,6 +147,38 @@ async fn a_row_held_too_long_is_busy() {
     store.set_password(&ann, "x").await.expect("free again");
 }
 
+/// Readiness is about writes as well: a database that has become read-only, and a role without a connection left.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn health_is_about_writes_as_well() {
+    let Some(fixture) = Fixture::postgres().await else { return };
+    fixture.store.health().await.expect("healthy");
+    let address = fixture.url_text().await;
+    let read_only = address.replace("-csearch_path", "-cdefault_transaction_read_only=on%20-csearch_path");
+    let store = Store::open(&read_only.parse().expect("an address"), StoreOptions::default()).await.expect("opens");
+    assert!(matches!(store.health().await, Err(StoreError::Unavailable { .. })));
+}
+
+/// The level is asked for, whatever the database's default is: of parallel rotations one wins and none fails.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn another_default_isolation_changes_nothing() {
+    let Some(fixture) = Fixture::postgres().await else { return };
+    let address = fixture
+        .url_text()
+        .await
+        .replace("-csearch_path", "-cdefault_transaction_isolation=serializable%20-csearch_path");
+    let store = Store::open(&address.parse().expect("an address"), StoreOptions::default()).await.expect("opens");
+    for round in 0..5 {
+        let mut tasks = tokio::task::JoinSet::new();
+        for number in 0..8 {
+            let (store, presented) = (store.clone(), token(&format!("p{round}"), None));
+            let successor = token(&format!("s{round}-{number}"), None);
+            tasks.spawn(async move { store.rotate(&presented, true, &successor, at(0)).await.expect("an answer") });
+        }
+        let rotations = tasks.join_all().await;
+        assert_eq!(rotations.iter().filter(|rotation| **rotation == countersign_store::Rotation::Done).count(), 1);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn closing_ends_writes_and_leaves_reads() {
     let Some(fixture) = Fixture::postgres().await else { return };
@@ -265,6 +297,10 @@ async fn t1_sslmode_means_what_libpq_means() {
     }
     let here = url.replace("127.0.0.1", "localhost");
     let stranger = stranger.display().to_string();
+    // An address without a host: `hostaddr` alone.
+    let port = url.split(['@', '/', ':']).nth(5).expect("a port");
+    let alone =
+        url.replace(&format!("127.0.0.1:{port}/postgres?"), &format!("/postgres?hostaddr=127.0.0.1&port={port}&"));
     for (base, role, parameters, expected) in [
         (&url, "postgres", "sslmode=disable".to_owned(), Some(false)),
         (&url, "postgres", "sslmode=allow".to_owned(), Some(false)),
@@ -277,6 +313,9 @@ async fn t1_sslmode_means_what_libpq_means() {
         (&url, "postgres", format!("sslmode=verify-full&sslrootcert={authority}"), None),
         (&here, "postgres", format!("sslmode=verify-full&sslrootcert={authority}"), Some(true)),
         (&here, "postgres", "sslmode=verify-full&sslrootcert=system".to_owned(), None),
+        (&here, "postgres", "sslmode=verify-ca".to_owned(), None),
+        (&alone, "tls_never", "sslmode=require".to_owned(), None),
+        (&alone, "tls_only", "sslmode=require".to_owned(), Some(true)),
         (&url, "tls_only", "sslmode=allow".to_owned(), Some(true)),
         (&url, "tls_only", "sslmode=disable".to_owned(), None),
         (&url, "tls_never", "sslmode=prefer".to_owned(), Some(false)),
