@@ -215,14 +215,14 @@ class Countersign(Server):
     flags = ()
     announced = False
 
-    def __init__(self, choice, database, folder=None, text=None, bind="127.0.0.1:0"):
+    def __init__(self, choice, database, folder=None, text=None):
         super().__init__(choice, database, folder)
-        self.text, self.bind = text, bind
+        self.text = text
 
     def config(self):
         """Writes the configuration file and returns its path."""
         path = self.folder / "countersign.toml"
-        text = self.text if self.text is not None else self.choice.countersign(self.database, self.bind)
+        text = self.text if self.text is not None else self.choice.countersign(self.database)
         path.write_text(text)
         return path
 
