@@ -100,7 +100,7 @@ impl Sqlite {
             let connection = connect(path, options.busy_timeout)?;
             connection
                 .execute_batch(
-                    "PRAGMA query_only = ON; PRAGMA mmap_size = 268435456; PRAGMA cache_size = -8192;
+                    "PRAGMA query_only = ON; PRAGMA mmap_size = 1099511627776; PRAGMA cache_size = -8192;
                      PRAGMA temp_store = MEMORY;",
                 )
                 .map_err(error)?;

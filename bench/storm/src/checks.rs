@@ -1,0 +1,65 @@
+//! Threads that each ask at moments of their own, on a connection that is kept: precise to the microsecond, where timers of an
+//! event loop would be to the millisecond.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpStream};
+use std::time::{Duration, Instant};
+
+use crate::{Outcome, Phases, parse};
+
+const THREADS: u32 = 16;
+const PATIENCE: Duration = Duration::from_secs(15);
+
+pub(crate) fn run(port: u16, rate: f64, phases: Phases, headers: &[String]) -> Vec<Outcome> {
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS).map(|thread| scope.spawn(move || one(port, rate, phases, headers, thread))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("a thread ends")).collect()
+    })
+}
+
+fn one(port: u16, rate: f64, phases: Phases, headers: &[String], thread: u32) -> Vec<Outcome> {
+    let gap = Duration::from_secs_f64(f64::from(THREADS) / rate);
+    let mut due = gap * thread / THREADS;
+    let mut turn = thread as usize;
+    let mut connection = None;
+    let mut outcomes = Vec::new();
+    while due < phases.whole() {
+        std::thread::sleep((phases.begin + due).saturating_duration_since(Instant::now()));
+        let answer = ask(&mut connection, port, &headers[turn % headers.len()]);
+        if answer.is_err() {
+            connection = None;
+        }
+        let latency = (phases.begin + due).elapsed();
+        outcomes.push(Outcome { due, status: answer.unwrap_or(0), latency, retry_after: false });
+        due += gap;
+        turn += THREADS as usize;
+    }
+    outcomes
+}
+
+fn ask(connection: &mut Option<TcpStream>, port: u16, header: &str) -> std::io::Result<u16> {
+    let stream = match connection {
+        Some(stream) => stream,
+        None => {
+            let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+            stream.set_nodelay(true)?;
+            stream.set_read_timeout(Some(PATIENCE))?;
+            connection.insert(stream)
+        }
+    };
+    write!(stream, "GET /api/whoami/ HTTP/1.1\r\nHost: localhost\r\nAuthorization: {header}\r\n\r\n")?;
+    let mut received = Vec::with_capacity(1024);
+    let mut chunk = [0; 2048];
+    loop {
+        match stream.read(&mut chunk)? {
+            0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+            count => received.extend_from_slice(&chunk[..count]),
+        }
+        if let Some((status, _, _)) = parse(&received) {
+            if String::from_utf8_lossy(&received).to_ascii_lowercase().contains("connection: close") {
+                *connection = None;
+            }
+            return Ok(status);
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Logins from many clients, each on a connection of its own.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpSocket;
+
+use crate::{Outcome, Phases, parse};
+
+const ADDRESSES: u32 = 200;
+const PATIENCE: Duration = Duration::from_secs(15);
+
+pub(crate) fn run(port: u16, rate: f64, phases: Phases, bodies: &[String]) -> Vec<Outcome> {
+    if rate <= 0.0 {
+        return Vec::new();
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let mut tasks = tokio::task::JoinSet::new();
+        let gap = Duration::from_secs_f64(1.0 / rate);
+        let mut offset = Duration::ZERO;
+        let mut number = 0;
+        while offset < phases.during {
+            let due = phases.before + offset;
+            tokio::time::sleep_until((phases.begin + due).into()).await;
+            let body = bodies[number as usize % bodies.len()].clone();
+            let from = Ipv4Addr::new(127, 0, 1, u8::try_from(1 + number % ADDRESSES).expect("at most 200"));
+            tasks.spawn(async move {
+                let answer = tokio::time::timeout(PATIENCE, log_in(port, from, &body)).await;
+                let (status, retry_after) = answer.ok().and_then(Result::ok).unwrap_or((0, false));
+                Outcome { due, status, latency: (phases.begin + due).elapsed(), retry_after }
+            });
+            offset += gap;
+            number += 1;
+        }
+        tasks.join_all().await
+    })
+}
+
+async fn log_in(port: u16, from: Ipv4Addr, body: &str) -> std::io::Result<(u16, bool)> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::new(IpAddr::V4(from), 0))?;
+    let mut stream = socket.connect(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)).await?;
+    stream.set_nodelay(true)?;
+    let request = format!(
+        "POST /api/token/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await?;
+    let mut received = Vec::with_capacity(2048);
+    loop {
+        if stream.read_buf(&mut received).await? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        if let Some((status, retry_after, _)) = parse(&received) {
+            return Ok((status, retry_after));
+        }
+    }
+}
