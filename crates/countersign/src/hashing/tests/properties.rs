@@ -34,8 +34,8 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 /// The job as its worker sees it.
-#[derive(Clone, Debug)]
-struct Work1 {
+#[derive(Clone, Copy, Debug)]
+struct Stint {
     turns: u32,
     again: bool,
 }
@@ -53,15 +53,15 @@ struct World {
     now: Duration,
     open: Vec<JobId>,
     waits: HashMap<JobId, Wait>,
-    lanes: [Vec<(JobId, Work1)>; WORKERS],
-    whole: [Option<(JobId, Work1)>; WORKERS],
+    lanes: [Vec<(JobId, Stint)>; WORKERS],
+    whole: [Option<(JobId, Stint)>; WORKERS],
     memory: HashMap<JobId, u64>,
     admitted: u64,
     answered: u64,
 }
 
 impl World {
-    fn arrives(&mut self, scheduler: &mut Scheduler<Work1>, who: u8, demand: Demand, work: Work1) {
+    fn arrives(&mut self, scheduler: &mut Scheduler<Stint>, who: u8, demand: Demand, work: Stint) {
         let Ok(id) = scheduler.admit(client(who), self.now) else { return };
         self.admitted += 1;
         scheduler.submit(id, demand, work).expect("just admitted");
@@ -82,10 +82,8 @@ impl World {
         }
     }
 
-    fn turn(&mut self, scheduler: &mut Scheduler<Work1>, worker: usize) {
-        for late in scheduler.expire(self.now) {
-            drop(late);
-        }
+    fn turn(&mut self, scheduler: &mut Scheduler<Stint>, worker: usize) {
+        let _late = scheduler.expire(self.now);
         if let Some((id, work)) = self.whole[worker].take() {
             return self.end_or_go_on(scheduler, worker, id, work, false);
         }
@@ -116,14 +114,14 @@ impl World {
         }
     }
 
-    fn end_or_go_on(&mut self, scheduler: &mut Scheduler<Work1>, worker: usize, id: JobId, work: Work1, lane: bool) {
+    fn end_or_go_on(&mut self, scheduler: &mut Scheduler<Stint>, worker: usize, id: JobId, work: Stint, lane: bool) {
         if !work.again {
             self.answered += u64::from(scheduler.finish(id));
         } else if lane && scheduler.is_in_lane(id) {
-            self.lanes[worker].push((id, Work1 { turns: 1, again: false }));
+            self.lanes[worker].push((id, Stint { turns: 1, again: false }));
         } else {
             self.memory.insert(id, 0);
-            let _unwanted = scheduler.go_on(id, LANE, Work1 { turns: 1, again: false });
+            let _unwanted = scheduler.go_on(id, LANE, Stint { turns: 1, again: false });
         }
     }
 }
@@ -139,7 +137,7 @@ proptest! {
         for event in events {
             match event {
                 Event::Arrives { who, demand, turns, again } => {
-                    world.arrives(&mut scheduler, who, demand, Work1 { turns, again });
+                    world.arrives(&mut scheduler, who, demand, Stint { turns, again });
                 }
                 Event::GoesAway(index) if !world.open.is_empty() => {
                     let id = world.open.swap_remove(index.index(world.open.len()));
