@@ -6,6 +6,7 @@
 //!
 //! [`scheduler`] decides, [`worker`] works; this file joins them to threads and to futures.
 
+mod demand;
 mod forecast;
 mod line;
 mod plan;
@@ -26,7 +27,8 @@ use tokio::sync::oneshot;
 use crate::client::ClientAddress;
 use crate::failure::Failure;
 use crate::settings::HashingSettings;
-use scheduler::{Demand, JobId, Limits, Refused, Scheduler};
+use demand::{Demand, Limits};
+use scheduler::{JobId, Refused, Scheduler};
 use task::{Died, Task};
 use worker::Worker;
 

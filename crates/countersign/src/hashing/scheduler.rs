@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use countersign_lanes::Lanes;
 
+use super::demand::{Chunk, Demand, Kind, Limits, Work};
 use super::forecast::{Forecast, Load, WHOLE_ROUND_PICOS};
 use super::line::Line;
 use super::plan::Plan;
@@ -16,65 +17,6 @@ use crate::client::ClientAddress;
 
 /// A job's number: later ones are higher.
 pub(super) type JobId = u64;
-
-/// What is bounded.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
-    /// Jobs that wait, those aside for which a worker is idle.
-    pub(super) queue: usize,
-    /// Bytes of memory-hard jobs that run at once; a greater job runs when no other of them does.
-    pub(super) memory: u64,
-    /// How long a job may take from its admission.
-    pub(super) deadline: Duration,
-}
-
-impl Limits {
-    /// Jobs of one client that wait, those aside for which a worker is idle: a quarter of the queue.
-    fn of_one_client(&self, client: ClientAddress) -> usize {
-        if client.is_known() { (self.queue / 4).max(1) } else { self.queue }
-    }
-}
-
-/// What a job needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Demand {
-    pub(super) kind: Kind,
-    /// Its time, in iterations of PBKDF2-HMAC-SHA256.
-    pub(super) rounds: u64,
-    /// Its bytes, when it is memory-hard.
-    pub(super) memory: u64,
-}
-
-/// How a job is done; each kind has its own line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// In a lane beside others.
-    Lane,
-    /// By a worker that does nothing else meanwhile.
-    Whole,
-    /// As that, within the memory budget.
-    MemoryHard,
-}
-
-impl Kind {
-    const COUNT: usize = 3;
-}
-
-/// What a worker did without looking up, and how long it took.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Chunk {
-    pub(super) work: Work,
-    pub(super) taken: Duration,
-}
-
-/// What a worker did.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Work {
-    /// So many rounds of so many jobs side by side.
-    Lanes { jobs: usize, rounds: u32 },
-    /// A derivation of so many iterations' worth.
-    Whole { rounds: u64 },
-}
 
 /// No place for a job. It may come again after this time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -305,6 +247,19 @@ impl<T> Scheduler<T> {
             late.filter(|(_, entry)| !matches!(entry.state, State::Whole { .. })).map(|(id, _)| *id).collect();
         self.stats.expired += late.len() as u64;
         late.into_iter().filter_map(|id| self.leave(id)).collect()
+    }
+
+    /// Takes out the jobs of a worker that died. Whoever waits for them is told by the job's end.
+    pub(super) fn lose(&mut self, worker: usize) {
+        let is_its = |state: &State<T>| match state {
+            State::InLane(other) | State::Whole { worker: other, .. } => *other == worker,
+            State::Reserved | State::Waiting(_) => false,
+        };
+        let lost: Vec<JobId> = self.jobs.iter().filter(|(_, entry)| is_its(&entry.state)).map(|(id, _)| *id).collect();
+        for id in lost {
+            self.release(id);
+        }
+        self.workers[worker] = Worker::default();
     }
 
     /// Ends it: nothing is admitted or taken any more, and nobody waits.

@@ -3,11 +3,11 @@
 use std::num::NonZeroU32;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use countersign_formats::password::{EncodeError, Job, NewHash, Pbkdf2Job, Progress, Verdict, Work, estimated_cost};
+use countersign_formats::password::{EncodeError, Job, NewHash, Pbkdf2Job, Progress, Verdict, estimated_cost};
 use countersign_lanes as lanes;
 use tokio::sync::oneshot;
 
-use super::scheduler::{Demand, Kind};
+use super::demand::Demand;
 
 /// The hashing code panicked.
 #[derive(Debug)]
@@ -30,19 +30,6 @@ pub(super) enum Next {
     More(Task),
 }
 
-impl Demand {
-    /// What one hash of this work needs.
-    pub(super) fn of(work: &Work) -> Self {
-        let memory = work.memory();
-        let kind = match work {
-            Work::Pbkdf2Sha256 { .. } => Kind::Lane,
-            _ if memory > 0 => Kind::MemoryHard,
-            _ => Kind::Whole,
-        };
-        Self { kind, rounds: estimated_cost(work), memory }
-    }
-}
-
 impl Task {
     /// What it needs: the kind and the memory of the derivation to do now, and the time of all.
     pub(super) fn demand(&self) -> Demand {
@@ -60,7 +47,7 @@ impl Task {
         })
     }
 
-    /// The derivation as a lane runs it, if a lane can: when the demand is of [`Kind::Lane`].
+    /// The derivation as a lane runs it, if a lane can: when the demand is of [`Kind::Lane`](super::demand::Kind::Lane).
     pub(super) fn lane(&self) -> Option<lanes::Job> {
         let Pbkdf2Job { password, salt, rounds, .. } = match self {
             Self::Check(job, _) => job.pbkdf2(),

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use countersign_lanes::{Backend, Backends, Costs, Lanes};
 
-use super::scheduler::{Demand, Kind, Limits, Scheduler};
+use super::demand::{Demand, Kind, Limits};
+use super::scheduler::Scheduler;
 use crate::client::ClientAddress;
 
 /// One job at a time, 100 ns a round, so 100 ms for [`LANE`].

@@ -1,12 +1,14 @@
 //! A worker: one batch of lanes, filled from the scheduler, advanced by a chunk of rounds at a time, and filled again.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_lanes::{Batch, Block, Lanes, MAX_WIDTH};
 
 use super::Shared;
-use super::scheduler::{Chunk, JobId, Kind, Work};
+use super::demand::{Chunk, Kind, Work};
+use super::scheduler::JobId;
 use super::task::{Next, Task};
 
 /// How long a chunk of rounds is meant to take: how late a lane is refilled, or let go when its client went away.
@@ -49,8 +51,17 @@ impl Worker {
         Self { shared, index, lanes, batch: Batch::new(lanes, MAX_WIDTH), done: None }
     }
 
-    /// Works until the scheduler is closed.
+    /// Works until the scheduler is closed. Should the code panic, its jobs are lost and it begins anew.
     pub(super) fn run(mut self) {
+        while catch_unwind(AssertUnwindSafe(|| self.turns())).is_err() {
+            tracing::error!(worker = self.index, "password hashing panicked");
+            self.batch = Batch::new(self.lanes, MAX_WIDTH);
+            self.done = None;
+            self.shared.scheduler().lose(self.index);
+        }
+    }
+
+    fn turns(&mut self) {
         loop {
             match self.turn() {
                 Turn::Worked => {}

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::super::scheduler::{Chunk, JobId, Work};
+use super::super::demand::{Chunk, Work};
+use super::super::scheduler::JobId;
 use super::*;
 
 #[derive(Clone, Debug)]

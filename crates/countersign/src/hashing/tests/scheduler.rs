@@ -1,6 +1,7 @@
 //! Its decisions, one rule a test.
 
-use super::super::scheduler::{Chunk, JobId, Refused, Work};
+use super::super::demand::{Chunk, Work};
+use super::super::scheduler::{JobId, Refused};
 use super::*;
 
 const START: Duration = Duration::ZERO;
@@ -268,4 +269,15 @@ fn a_closed_scheduler_lets_all_go() {
     assert_eq!(scheduler.close(), ["waiting"]);
     assert!(scheduler.is_closed() && !scheduler.is_in_lane(running) && !scheduler.has_work_for(0));
     assert!(scheduler.bring(1, LANE, "new").is_err());
+}
+
+#[test]
+fn a_worker_that_died_leaves_nothing_behind() {
+    let mut scheduler = idle(limits(0), 1);
+    scheduler.bring(1, memory_hard(256), "lost").expect("idle");
+    scheduler.take_whole(0).expect("taken");
+    scheduler.lose(0);
+    assert_eq!((scheduler.stats().running, scheduler.stats().waiting), (0, 0));
+    scheduler.bring(1, memory_hard(256), "next").expect("idle again");
+    assert_eq!(scheduler.whole_taken(0), Some("next"));
 }
