@@ -3,9 +3,11 @@
 
 mod database;
 mod duration;
+mod hashing;
 mod raw;
 mod resolve;
 mod resources;
+mod size;
 mod source;
 mod validators;
 
@@ -132,6 +134,10 @@ mod tests {
                 "countersign.toml:7: protected.1.permission: \"nobody\" is no permission class; use allow_any, is_authenticated, is_admin, is_authenticated_or_read_only or { kind = \"django_model_permissions\", model = \"auth.group\" }",
             ),
             ("[auth]\npassword_hashers = [\"md5\"]", "countersign.toml:4: auth.password_hashers: "),
+            (
+                "trusted_proxies = [\"nginx\"]",
+                "countersign.toml:3: trusted_proxies: \"nginx\" is no network; write for example \"127.0.0.1/32\"",
+            ),
             ("bind = \"nowhere\"", "countersign.toml:3: bind: \"nowhere\" is no address; write host:port"),
             ("secret_key_file = \"f\"", "countersign.toml:3: secret_key_file: secret_key is set as well"),
         ] {
