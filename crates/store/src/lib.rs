@@ -49,7 +49,7 @@ pub use driver::TableName;
 pub use error::{Cause, StoreError};
 pub use migrate::{AppState, InstalledApps, MigrateReport, MigrationState};
 pub use outstanding::{Blacklisting, OutstandingToken, Rotation};
-pub use survey::{HashCount, HashKind, SURVEY_ROWS, Sample, ServerState};
+pub use survey::{HashCount, HashKind, NotUnique, SURVEY_ROWS, Sample, ServerState};
 pub use tokens::TokenTable;
 pub use url::{DatabaseUrl, DatabaseUrlError};
 pub use user_field::{FieldValue, UserField};

@@ -41,6 +41,40 @@ const UPPER_INDEX: &str = "
       AND lower(pg_catalog.pg_get_indexdef(i.indexrelid)) LIKE CAST($2 AS text)
     LIMIT 1";
 
+/// A whole index that begins with this column, whatever follows.
+const LEADING_SQLITE: &str = "
+    SELECT 1 FROM pragma_index_list($1) AS i
+    WHERE NOT i.partial AND (SELECT f.name FROM pragma_index_info(i.name) AS f WHERE f.seqno = 0) = $2
+    LIMIT 1";
+
+/// The same in PostgreSQL's catalogue.
+const LEADING_POSTGRES: &str = "
+    SELECT 1
+    FROM pg_catalog.pg_index i
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+    WHERE i.indrelid = pg_catalog.to_regclass(CAST($1 AS text)) AND i.indisvalid AND i.indpred IS NULL
+      AND a.attname = CAST($2 AS text)
+    LIMIT 1";
+
+/// Whether we may do this to a table, or to any of its columns.
+const PRIVILEGE: &str = "
+    SELECT coalesce(
+        pg_catalog.has_table_privilege(pg_catalog.to_regclass(CAST($1 AS text)), CAST($2 AS text))
+        OR (CAST($2 AS text) <> 'DELETE'
+            AND pg_catalog.has_any_column_privilege(pg_catalog.to_regclass(CAST($1 AS text)), CAST($3 AS text))),
+        TRUE)";
+
+/// A column that lookups or inserts rely on, and that is not unique by an index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotUnique {
+    /// Its table.
+    pub table: String,
+    /// Its name.
+    pub column: String,
+    /// Whether an index begins with it, so that lookups are quick all the same.
+    pub is_indexed: bool,
+}
+
 /// How many of the rows looked at are of some kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sample {
@@ -170,7 +204,7 @@ impl Store {
         self.driver().query(&statement, &values, read).await
     }
 
-    /// Columns that lookups and inserts rely on and that no unique index covers: `authtoken_token.user_id`.
+    /// Columns that lookups and inserts rely on and that no unique index covers.
     ///
     /// # Errors
     /// If the database cannot be read.
@@ -178,7 +212,7 @@ impl Store {
         &self,
         apps: &InstalledApps,
         username: &str,
-    ) -> Result<Vec<String>, StoreError> {
+    ) -> Result<Vec<NotUnique>, StoreError> {
         let authtoken = TableName::new("authtoken_token");
         let outstanding = TableName::new("token_blacklist_outstandingtoken");
         let blacklisted = TableName::new("token_blacklist_blacklistedtoken");
@@ -192,28 +226,82 @@ impl Store {
         let mut missing = Vec::new();
         for (_, table, column) in needed.into_iter().filter(|(is_needed, ..)| *is_needed) {
             if !self.driver().is_unique(table, column).await? {
-                missing.push(format!("{table}.{column}"));
+                let statement = match self.driver() {
+                    Driver::Sqlite(_) => LEADING_SQLITE,
+                    Driver::Postgres(_) => LEADING_POSTGRES,
+                };
+                let name = self.as_argument(table);
+                let values = [name.as_str().into(), column.into()];
+                let is_indexed = self.driver().query_opt(statement, &values, |_| Ok(())).await?.is_some();
+                missing.push(NotUnique { table: table.to_string(), column: column.to_owned(), is_indexed });
             }
         }
         Ok(missing)
     }
 
-    /// Whether lookups of this kind walk through all users for want of an index. Without case, PostgreSQL needs one on the
-    /// upper-cased name.
+    /// What the store does with tables and may not: `INSERT` on `authtoken_token`, say. SQLite has no privileges.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn missing_privileges(&self, apps: &InstalledApps) -> Result<Vec<(String, &'static str)>, StoreError> {
+        if matches!(self.driver(), Driver::Sqlite(_)) {
+            return Ok(Vec::new());
+        }
+        let authtoken = TableName::new("authtoken_token");
+        let outstanding = TableName::new("token_blacklist_outstandingtoken");
+        let blacklisted = TableName::new("token_blacklist_blacklistedtoken");
+        let sessions = TableName::new("django_session");
+        let uses: [(bool, &TableName, &[&'static str]); 5] = [
+            (true, &self.users().table, &["SELECT", "UPDATE"]),
+            (apps.authtoken, &authtoken, &["SELECT", "INSERT"]),
+            (apps.token_blacklist, &outstanding, &["SELECT", "INSERT", "DELETE"]),
+            (apps.token_blacklist, &blacklisted, &["SELECT", "INSERT", "DELETE"]),
+            (apps.sessions, &sessions, &["SELECT"]),
+        ];
+        let mut missing = Vec::new();
+        for (_, table, privileges) in uses.into_iter().filter(|(is_used, ..)| *is_used) {
+            for privilege in privileges {
+                // `has_any_column_privilege` knows no DELETE, and is asked even where its answer is not looked at.
+                let of_columns = if *privilege == "DELETE" { "SELECT" } else { privilege };
+                let name = self.as_argument(table);
+                let values = [name.as_str().into(), (*privilege).into(), of_columns.into()];
+                // A table that is not there is told elsewhere.
+                if self.driver().query_opt(PRIVILEGE, &values, |row| row.boolean(0)).await? == Some(false) {
+                    missing.push((table.to_string(), *privilege));
+                }
+            }
+        }
+        Ok(missing)
+    }
+
+    /// Whether lookups of this kind walk through all users for want of an index. Without case, one on the upper-cased name is
+    /// needed.
     ///
     /// # Errors
     /// If the database cannot be read.
     pub async fn username_lookup_walks(&self, username: &str, lookup: UsernameLookup) -> Result<bool, StoreError> {
         match (lookup, self.driver()) {
             (UsernameLookup::Exact, _) => Ok(false),
-            // SQLite has no statement for this that PostgreSQL would not have in other words; an index there is rare.
-            (UsernameLookup::IgnoreCase, Driver::Sqlite(_)) => Ok(true),
+            // An index on an expression is used if it is the statement's to the letter: SQLite's planner says whether it is.
+            (UsernameLookup::IgnoreCase, Driver::Sqlite(_)) => {
+                let statement = format!("EXPLAIN QUERY PLAN {}", self.users().by_username);
+                let steps = self.driver().query(&statement, &["".into()], |row| row.text(3)).await?;
+                Ok(steps.iter().any(|step| step.starts_with("SCAN")))
+            }
             (UsernameLookup::IgnoreCase, Driver::Postgres(_)) => {
                 let pattern = format!("%upper(%{}%", username.to_lowercase().replace(['%', '_', '\\'], "_"));
                 let table = self.users().quoted();
                 let values = [table.as_str().into(), pattern.as_str().into()];
                 Ok(self.driver().query_opt(UPPER_INDEX, &values, |_| Ok(())).await?.is_none())
             }
+        }
+    }
+
+    /// A table's name as the catalogue's functions take it.
+    fn as_argument(&self, table: &TableName) -> String {
+        match self.driver() {
+            Driver::Sqlite(_) => table.name.clone(),
+            Driver::Postgres(_) => table.quoted(),
         }
     }
 

@@ -7,6 +7,7 @@ mod found;
 mod nginx;
 mod plan;
 mod python;
+mod rate;
 mod report;
 
 use std::path::PathBuf;
@@ -14,13 +15,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::bail;
+use countersign_store::StoreError;
 use zeroize::Zeroizing;
 
 use self::files::File;
 use self::nginx::Nginx;
-use self::plan::{ACCEPTABLE, Choices, Plan, SecretsIn};
+use self::plan::{ACCEPTABLE, Choices, Finding, Plan, SecretsIn};
 use self::report::{Outcome, Report};
-use crate::config::{Config, Overrides};
+use crate::config::{Config, ConfigError, Overrides};
 
 #[derive(clap::Args)]
 pub(super) struct AdoptArgs {
@@ -63,10 +65,27 @@ pub(super) fn adopt(args: &AdoptArgs) -> anyhow::Result<ExitCode> {
     // The configuration names its secrets' files wherever it is started from.
     let folder = std::path::absolute(&args.output)?;
     let choices = Choices { bind: &args.bind, secrets: args.secrets, accept: &args.accept, folder: &folder };
-    let plan = Plan::make(&found, &choices);
+    let mut plan = Plan::make(&found, &choices);
     let nginx = Nginx::of(&plan, &args.bind);
     let written = if plan.usable { write(&plan, &nginx, &choices, args.force)? } else { Vec::new() };
-    let refusal = if plan.usable { check(&plan, &choices) } else { None };
+    let mut refusal = None;
+    if plan.usable {
+        match check(&plan, &choices) {
+            Err(error) => refusal = Some(error.to_string()),
+            Ok(config) if found.database.can_be_compared() => {
+                match super::small_runtime()?.block_on(compare(&config)) {
+                    Comparison::Fits => {}
+                    Comparison::Misfit(problem) => refusal = Some(problem),
+                    Comparison::Unreachable(problem) => plan.findings.push(Finding::note(
+                        "database-unreachable",
+                        format!("Django reaches the database, and Countersign does not: {problem}"),
+                        "Complete the address by hand; `countersign doctor` says when it is right.",
+                    )),
+                }
+            }
+            Ok(_) => {}
+        }
+    }
     let failed = !plan.usable || refusal.is_some();
     let outcome = Outcome {
         folder: &folder,
@@ -104,12 +123,35 @@ fn write(plan: &Plan, nginx: &Nginx, choices: &Choices<'_>, force: bool) -> anyh
     Ok(files.iter().map(|file| file.name).collect())
 }
 
-/// Loads what was written, as `countersign check` would; gives the reason if it does not hold together.
-fn check(plan: &Plan, choices: &Choices<'_>) -> Option<String> {
+/// Loads what was written, as `countersign check` would.
+fn check(plan: &Plan, choices: &Choices<'_>) -> Result<Config, ConfigError> {
     let mut overrides = Overrides::default();
     if choices.secrets == SecretsIn::Env {
         let variables = plan.secrets.iter().map(|item| (item.variable.to_owned(), item.value.expose().to_owned()));
         overrides.environment.extend(variables);
     }
-    Config::load(Some(choices.folder.join("countersign.toml")), &overrides).err().map(|error| error.to_string())
+    Config::load(Some(choices.folder.join("countersign.toml")), &overrides)
+}
+
+/// The database beside the configuration.
+enum Comparison {
+    Fits,
+    Misfit(String),
+    Unreachable(String),
+}
+
+/// Looks the users up in the catalogue, as a start would. Nothing is written.
+async fn compare(config: &Config) -> Comparison {
+    let store = match config.database.open().await {
+        Ok(store) => store,
+        Err(error) => return Comparison::Unreachable(super::one_line(&error)),
+    };
+    let mapping = config.database.users.clone().unwrap_or_default();
+    let comparison = match store.with_users(&mapping).await {
+        Ok(_) => Comparison::Fits,
+        Err(error @ StoreError::Schema { .. }) => Comparison::Misfit(error.to_string()),
+        Err(error) => Comparison::Unreachable(error.to_string()),
+    };
+    store.close().await;
+    comparison
 }

@@ -1,6 +1,8 @@
 //! The questions of `countersign doctor`.
 
-use countersign_store::{HashCount, HashKind, InstalledApps, NewUser, Sample, StoreError, UsernameLookup};
+use countersign_store::{
+    HashCount, HashKind, InstalledApps, NewUser, NotUnique, Sample, StoreError, UserMapping, UsernameLookup,
+};
 use jiff::SignedDuration;
 
 use crate::{ALL, Fixture, Kind, at, on_every_backend, token};
@@ -13,6 +15,7 @@ on_every_backend![
     missing_unique_indexes_are_named,
     keys_in_the_clear_are_counted,
     lookups_without_case_want_an_index,
+    missing_privileges_are_named,
     a_server_describes_itself,
 ];
 
@@ -101,9 +104,17 @@ async fn names_that_differ_by_case_are_counted(fixture: Fixture) {
 
 async fn missing_unique_indexes_are_named(fixture: Fixture) {
     let store = &fixture.store;
-    assert_eq!(store.columns_without_unique_index(&ALL, "username").await.expect("reads"), Vec::<String>::new());
-    let with_email = store.columns_without_unique_index(&ALL, "email").await.expect("reads");
-    assert_eq!(with_email, ["auth_user.email"]);
+    let not_unique = |table: &str, column: &str, is_indexed| NotUnique {
+        table: table.to_owned(),
+        column: column.to_owned(),
+        is_indexed,
+    };
+    assert_eq!(store.columns_without_unique_index(&ALL, "username").await.expect("reads"), []);
+    for is_indexed in [false, true] {
+        let with_email = store.columns_without_unique_index(&ALL, "email").await.expect("reads");
+        assert_eq!(with_email, [not_unique("auth_user", "email", is_indexed)]);
+        fixture.execute("CREATE INDEX IF NOT EXISTS by_email ON auth_user (email, id)").await;
+    }
     let none = InstalledApps { authtoken: false, token_blacklist: false, sessions: false, knox: false };
     match fixture.kind() {
         Kind::Sqlite => fixture.execute("DROP TABLE token_blacklist_blacklistedtoken").await,
@@ -111,9 +122,9 @@ async fn missing_unique_indexes_are_named(fixture: Fixture) {
     }
     assert_eq!(
         store.columns_without_unique_index(&ALL, "username").await.expect("reads"),
-        ["token_blacklist_blacklistedtoken.token_id"]
+        [not_unique("token_blacklist_blacklistedtoken", "token_id", false)]
     );
-    assert_eq!(store.columns_without_unique_index(&none, "username").await.expect("reads"), Vec::<String>::new());
+    assert_eq!(store.columns_without_unique_index(&none, "username").await.expect("reads"), []);
 }
 
 async fn keys_in_the_clear_are_counted(fixture: Fixture) {
@@ -127,13 +138,23 @@ async fn keys_in_the_clear_are_counted(fixture: Fixture) {
 }
 
 async fn lookups_without_case_want_an_index(fixture: Fixture) {
-    let walks = |lookup| fixture.store.username_lookup_walks("username", lookup);
+    let mapping = UserMapping { username_lookup: UsernameLookup::IgnoreCase, ..UserMapping::default() };
+    let store = fixture.store.with_users(&mapping).await.expect("fits");
+    let walks = |lookup| store.username_lookup_walks("username", lookup);
     assert!(!walks(UsernameLookup::Exact).await.expect("reads"));
-    assert!(walks(UsernameLookup::IgnoreCase).await.expect("reads"));
+    // SQLite keeps a plan that it once explained on a connection, so the index has to be there first; doctor's tests do without.
     if fixture.kind() == Kind::Postgres {
-        fixture.execute("CREATE INDEX without_case ON auth_user (upper(username))").await;
-        assert!(!walks(UsernameLookup::IgnoreCase).await.expect("reads"));
+        assert!(walks(UsernameLookup::IgnoreCase).await.expect("reads"));
     }
+    fixture.execute("CREATE INDEX without_case ON auth_user (upper(CAST(username AS text)))").await;
+    assert!(!walks(UsernameLookup::IgnoreCase).await.expect("reads"));
+}
+
+/// The owner of all tables lacks nothing; see the doctor's suite for a role that does.
+async fn missing_privileges_are_named(fixture: Fixture) {
+    assert_eq!(fixture.store.missing_privileges(&ALL).await.expect("reads"), []);
+    fixture.execute("DROP TABLE authtoken_token").await;
+    assert_eq!(fixture.store.missing_privileges(&ALL).await.expect("reads"), []);
 }
 
 async fn a_server_describes_itself(fixture: Fixture) {

@@ -196,6 +196,14 @@ pub(super) struct Database {
     pub pending_migrations: Vec<String>,
 }
 
+impl Database {
+    /// Whether its catalogue can be held against the configuration now: it is reached, and as the models have it. A SQLite file
+    /// is left alone, as opening it here changes how it is written.
+    pub(super) fn can_be_compared(&self) -> bool {
+        self.vendor == "postgresql" && self.reachable && self.pending_migrations.is_empty()
+    }
+}
+
 #[derive(Debug, Deserialize)]
 pub(super) struct Aliases {
     pub read: Option<String>,
@@ -243,6 +251,9 @@ pub(super) struct Validator {
 pub(super) struct RestFramework {
     pub defaults: Policies,
     pub throttle_rates: BTreeMap<String, Option<String>>,
+    /// Proxies whose entries in `X-Forwarded-For` are believed; `None` believes the whole header.
+    #[serde(default)]
+    pub num_proxies: Option<serde_json::Value>,
     pub exception_handler: Option<String>,
     pub content_negotiation: Option<String>,
     pub versioning: Option<String>,
@@ -259,6 +270,8 @@ pub(super) struct RestFramework {
 pub(super) struct Policies {
     pub authentication: Vec<Class>,
     pub permissions: Vec<Class>,
+    #[serde(default)]
+    pub throttles: Vec<String>,
     pub renderers: Vec<Class>,
     pub parsers: Vec<Class>,
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::document::one_line;
 use super::plan::Plan;
+use super::rate::Rate;
 
 /// The two halves of nginx's configuration.
 pub(super) struct Nginx {
@@ -27,9 +29,11 @@ fn http(plan: &Plan, bind: &str) -> String {
     for (scope, rate) in zones(plan) {
         let _ = write!(
             text,
-            "# Django throttles these paths: \"{scope}\" at {}. Nginx counts by client address.\n\
+            "# Django throttles these paths: \"{}\" at {}. Nginx counts by client address.{}\n\
              limit_req_zone $binary_remote_addr zone={}:10m rate={};\n",
-            rate.given,
+            one_line(&scope),
+            one_line(&rate.given),
+            if rate.is_looser { " Here it is 1 a minute, looser than Django's." } else { "" },
             zone(&scope),
             rate.nginx,
         );
@@ -44,11 +48,14 @@ fn server(plan: &Plan) -> String {
     let zones = zones(plan);
     for (view, path, route) in plan.carried() {
         let _ = write!(text, "\n# {}\nlocation = {} {{\n", view.key(), location(path));
-        for scope in route.throttles.keys() {
-            if let Some(rate) = zones.get(scope) {
-                let _ = writeln!(text, "    limit_req zone={} burst={} nodelay;", zone(scope), rate.burst);
-                text += "    limit_req_status 429;\n";
-            }
+        let limits: Vec<_> =
+            route.throttles.keys().filter_map(|scope| Some((zone(scope), zones.get(scope)?.burst))).collect();
+        for (zone, burst) in &limits {
+            let burst = if *burst > 0 { format!(" burst={burst}") } else { String::new() };
+            let _ = writeln!(text, "    limit_req zone={zone}{burst} nodelay;");
+        }
+        if !limits.is_empty() {
+            text += "    limit_req_status 429;\n";
         }
         if path.ends_with('/') {
             // For such a location nginx answers the path without the slash by itself, with a redirect as Django's.
@@ -71,44 +78,28 @@ fn location(path: &str) -> String {
     if plain { path.to_owned() } else { format!("\"{}\"", path.replace('\\', "\\\\").replace('"', "\\\"")) }
 }
 
-/// A rate of DRF's in nginx's terms.
-struct Rate {
-    given: String,
-    nginx: String,
-    burst: u64,
-}
-
-impl Rate {
-    /// `30/min`: DRF looks at the first letter of the period only. Nginx has whole requests a second or a minute.
-    fn read(text: &str) -> Option<Self> {
-        let (count, period) = text.split_once('/')?;
-        let count: u64 = count.trim().parse().ok().filter(|count| *count > 0)?;
-        let per_minute = |minutes: u64| format!("{}r/m", (count / minutes).max(1));
-        let nginx = match period.chars().next()? {
-            's' => format!("{count}r/s"),
-            'm' => per_minute(1),
-            'h' => per_minute(60),
-            'd' => per_minute(24 * 60),
-            _ => return None,
-        };
-        Some(Self { given: text.to_owned(), nginx, burst: count })
-    }
-}
-
 /// The rates of the carried-over paths, by scope.
 fn zones(plan: &Plan) -> BTreeMap<String, Rate> {
     let throttles = plan.carried().flat_map(|(_, _, route)| &route.throttles);
     throttles.filter_map(|(scope, rate)| Some((scope.clone(), Rate::read(rate.as_deref()?)?))).collect()
 }
 
+/// A zone's name: two scopes never share one.
 fn zone(scope: &str) -> String {
-    let word: String = scope.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-    format!("countersign_{word}")
+    let mut name = "countersign_".to_owned();
+    for c in scope.chars() {
+        if c.is_ascii_alphanumeric() || c == '_' {
+            name.push(c);
+        } else {
+            let _ = write!(name, "_{:x}", u32::from(c));
+        }
+    }
+    name
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::plan::tests::{plan, stock};
+    use super::super::plan::tests::{plan, plan_accepting, stock};
     use super::*;
 
     #[test]
@@ -148,17 +139,34 @@ mod tests {
             "{}",
             nginx.http
         );
-        assert_eq!(nginx.server.matches("limit_req zone=countersign_anon burst=30 nodelay;").count(), 1);
+        assert_eq!(nginx.server.matches("limit_req zone=countersign_anon burst=29 nodelay;").count(), 1);
     }
 
+    /// Nginx refuses a file in which a location has `limit_req_status` twice.
     #[test]
-    fn rates_have_djangos_periods() {
-        let nginx = |text| Rate::read(text).map(|rate| rate.nginx);
-        assert_eq!(nginx("5/second").as_deref(), Some("5r/s"));
-        assert_eq!(nginx("1200/hour").as_deref(), Some("20r/m"));
-        assert_eq!(nginx("3/day").as_deref(), Some("1r/m"));
-        assert_eq!(nginx("0/min"), None);
-        assert_eq!(nginx("many"), None);
+    fn a_path_of_two_throttles_names_its_status_once() {
+        let mut found = stock();
+        found["rest_framework"]["throttle_rates"] = serde_json::json!({"anon": "1/min", "user.all": "1000/day"});
+        found["views"][1]["throttles"] = serde_json::json!([
+            "rest_framework.throttling.AnonRateThrottle",
+            "rest_framework.throttling.ScopedRateThrottle"
+        ]);
+        found["views"][1]["throttle_scope"] = serde_json::json!("user.all");
+        let plan = plan_accepting(&found, &["throttle-rate"]);
+        let nginx = Nginx::of(&plan, "127.0.0.1:8001");
+        let location = nginx.server.split("\n\n").find(|part| part.contains("= /api/token/ {")).expect("a location");
+        assert_eq!(
+            location.lines().skip(2).take(4).collect::<Vec<_>>(),
+            [
+                "    limit_req zone=countersign_anon nodelay;",
+                "    limit_req zone=countersign_user_2eall burst=999 nodelay;",
+                "    limit_req_status 429;",
+                "    absolute_redirect off;",
+            ]
+        );
+        assert_eq!(nginx.server.matches("limit_req_status").count(), 1);
+        let looser = nginx.http.lines().find(|line| line.contains("user.all")).expect("a comment");
+        assert!(looser.ends_with("Here it is 1 a minute, looser than Django's."), "{looser}");
     }
 
     #[test]

@@ -127,6 +127,7 @@ pub(super) const ACCEPTABLE: &[&str] = &[
     "parsers",
     "password-hasher",
     "renderers",
+    "throttle-rate",
     "user-authentication-rule",
     "view-decorator",
     "view-override",
@@ -167,7 +168,7 @@ pub(super) struct Plan {
     pub secrets: Vec<SecretItem>,
     pub routes: Vec<Route>,
     pub findings: Vec<Finding>,
-    /// Whether there is a database to serve from; else nothing is written.
+    /// Whether there is a database to serve from, and a column (or nothing) that says who is active; else nothing is written.
     pub usable: bool,
 }
 
@@ -178,15 +179,16 @@ impl Plan {
         deployment::secret_key(&mut draft, found);
         let usable = database::url(&mut draft, found);
         deployment::top_level(&mut draft, found);
-        users::users(&mut draft, found);
+        let tells_active = users::users(&mut draft, found);
         database::postgresql(&mut draft, found);
         jwt::simple_jwt(&mut draft, found);
-        framework::rest_framework(&mut draft, found);
+        // Before the schemes: Basic is a login as well.
         passwords::auth(&mut draft, found);
+        framework::rest_framework(&mut draft, found);
         deployment::surroundings(&mut draft, found);
         let routes = routes::routes(&mut draft, found);
         let Draft { document, secrets, findings, .. } = draft;
-        Self { document, secrets, routes, findings, usable }
+        Self { document, secrets, routes, findings, usable: usable && tells_active }
     }
 
     /// The routes that Countersign takes over, with their path.

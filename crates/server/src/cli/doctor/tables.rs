@@ -1,15 +1,17 @@
 //! What the database says: whether it fits, its clock, its indexes, and rows that nobody looks after.
 
+use countersign::AUTHTOKEN_TABLE;
 use countersign::clock::Clock;
 use countersign_formats::password::Algorithm;
 use countersign_store::{
-    AppState, HashCount, HashKind, SURVEY_ROWS, Sample, ServerState, Store, StoreError, UserMapping, UsernameLookup,
+    AppState, HashCount, HashKind, NotUnique, SURVEY_ROWS, Sample, ServerState, Store, StoreError, UserMapping,
+    UsernameLookup,
 };
 use jiff::{SignedDuration, Timestamp};
 
-use super::Finding;
 use super::settings::usual_cost;
-use crate::config::Config;
+use super::{Finding, Severity};
+use crate::config::{Config, SchemeChoice};
 
 /// The oldest PostgreSQL that is supported.
 const OLDEST_SERVER: u64 = 130_000;
@@ -38,29 +40,118 @@ pub(super) async fn examine(config: &Config, clock: &dyn Clock, findings: &mut V
     match store.with_users(&mapping).await {
         Ok(store) => {
             migrations(config, &store, findings).await;
+            privileges(config, &store, findings).await;
             users(config, &store, &mapping, findings).await;
+            statements(config, &store, findings).await;
         }
-        // Without tables of Django's there is more to say than that the first of them is not there.
-        Err(_) if config.database.users.is_none() => migrations(config, &store, findings).await,
-        Err(error) => {
-            findings.push(Finding::error(
-                "users-table",
-                error.to_string(),
-                "Correct [users]; `countersign adopt` writes it.",
-            ));
+        Err(error @ StoreError::Schema { .. }) => {
+            let remedy = if config.database.users.is_some() {
+                "Correct [users]; `countersign adopt` writes it."
+            } else {
+                migrations(config, &store, findings).await;
+                "Run manage.py migrate; where the project has a user model of its own, `countersign adopt` writes [users]."
+            };
+            // Where tables of Django's are missing, that is what there is to say.
+            if !is_missing_tables(findings) {
+                findings.push(Finding::error("users-table", error.to_string(), remedy));
+            }
         }
+        Err(error) => uncounted(findings, "the users' table", &error),
     }
     neglected(config, &store, clock.now(), findings).await;
     store.close().await;
 }
 
-/// What could not be counted is said, not passed over.
+fn is_missing_tables(findings: &[Finding]) -> bool {
+    findings.iter().any(|finding| finding.id == "migrations-missing")
+}
+
+/// What could not be counted is said, not passed over; what time will not mend is an error.
 fn uncounted(findings: &mut Vec<Finding>, what: &str, error: &StoreError) {
-    findings.push(Finding::note(
-        "not-counted",
-        format!("{what}: {error}"),
-        "Try again when the database has less to do.",
-    ));
+    let found = format!("{what}: {error}");
+    match error {
+        StoreError::Busy | StoreError::Unavailable { .. } => {
+            findings.push(Finding::note("not-counted", found, "Try again when the database has less to do."));
+        }
+        StoreError::Schema { problem } if problem.contains("permission denied") => {
+            if !findings.iter().any(|finding| finding.id == "privileges-missing") {
+                findings.push(Finding::error("privileges-missing", found, grant("the table")));
+            }
+        }
+        // A table that is missing was named, and questions of its rows have no answer.
+        StoreError::Schema { .. } if is_missing_tables(findings) => {}
+        _ => findings.push(Finding::error(
+            "tables-misfit",
+            found,
+            "Run manage.py migrate, and see to it that the database's user may read Django's tables.",
+        )),
+    }
+}
+
+fn grant(tables: &str) -> String {
+    format!(
+        "Have the owner of {tables} run: GRANT SELECT, INSERT, UPDATE, DELETE ON … TO <the user of database_url> (and GRANT USAGE ON SCHEMA, where they are in one of their own)."
+    )
+}
+
+/// What the store does with tables and may not.
+async fn privileges(config: &Config, store: &Store, findings: &mut Vec<Finding>) {
+    match store.missing_privileges(&config.settings.apps).await {
+        Ok(missing) if missing.is_empty() => {}
+        Ok(missing) => {
+            let shown: Vec<String> =
+                missing.iter().map(|(table, privilege)| format!("{privilege} on {table}")).collect();
+            findings.push(Finding::error(
+                "privileges-missing",
+                format!("the database's user lacks {}", shown.join(", ")),
+                grant("these tables"),
+            ));
+        }
+        Err(error) => uncounted(findings, "the privileges", &error),
+    }
+}
+
+/// What a start checks besides: every statement, the field that tokens name users by, and the tables of keys.
+async fn statements(config: &Config, store: &Store, findings: &mut Vec<Finding>) {
+    let apps = &config.settings.apps;
+    // What a missing table or index breaks besides is not told twice.
+    let has_said = |part: &str| {
+        let is_of_schema = |finding: &&Finding| {
+            finding.severity == Severity::Error
+                && (finding.id == "migrations-missing" || finding.id.starts_with("index-"))
+        };
+        findings
+            .iter()
+            .filter(is_of_schema)
+            .any(|finding| finding.id == "migrations-missing" || finding.found.contains(part))
+    };
+    let mut problems = Vec::new();
+    if let Err(error) = store.check_statements(apps).await
+        && !has_said("")
+    {
+        problems.push(("the statements", error));
+    }
+    if let Err(error) = store.user_field(&config.settings.simple_jwt.user_id_field).await {
+        problems.push(("simple_jwt.user_id_field", error));
+    }
+    let mut tables: Vec<&str> = if apps.authtoken { vec![AUTHTOKEN_TABLE] } else { Vec::new() };
+    for choice in config.resources.iter().flat_map(|resource| &resource.authentication) {
+        if let SchemeChoice::Token { table, .. } = choice
+            && !tables.contains(&table.as_str())
+        {
+            tables.push(table);
+        }
+    }
+    for table in tables {
+        if let Err(error) = store.token_table(table).await
+            && !has_said(table)
+        {
+            problems.push(("token authentication", error));
+        }
+    }
+    for (what, error) in problems {
+        uncounted(findings, what, &error);
+    }
 }
 
 async fn server(config: &Config, store: &Store, findings: &mut Vec<Finding>) {
@@ -163,13 +254,7 @@ async fn migrations(config: &Config, store: &Store, findings: &mut Vec<Finding>)
 
 async fn users(config: &Config, store: &Store, mapping: &UserMapping, findings: &mut Vec<Finding>) {
     match store.columns_without_unique_index(&config.settings.apps, &mapping.username).await {
-        Ok(missing) => findings.extend(missing.into_iter().map(|column| {
-            Finding::error(
-                "index-missing",
-                format!("{column} has no unique index: lookups walk through the table, and doubles can get in"),
-                "Run manage.py migrate; if Django thinks it is there, create the index by hand.",
-            )
-        })),
+        Ok(missing) => findings.extend(missing.iter().filter_map(|column| not_unique(column, mapping))),
         Err(error) => uncounted(findings, "the indexes", &error),
     }
     match store.username_lookup_walks(&mapping.username, mapping.username_lookup).await {
@@ -179,7 +264,17 @@ async fn users(config: &Config, store: &Store, mapping: &UserMapping, findings: 
                 "names are looked up without case and no index serves that: each login walks through {}",
                 mapping.table
             ),
-            format!("In Django: models.Index(Upper(\"{}\"), name=…) and a migration.", config.settings.username_field),
+            if store.url().is_postgres() {
+                format!(
+                    "In Django: models.Index(Upper(\"{}\"), name=…) and a migration.",
+                    config.settings.username_field
+                )
+            } else {
+                format!(
+                    "In Django: models.Index(Upper(Cast(\"{}\", TextField())), name=…) and a migration.",
+                    config.settings.username_field
+                )
+            },
         )),
         Ok(false) => {}
         Err(error) => uncounted(findings, "the indexes", &error),
@@ -192,6 +287,37 @@ async fn users(config: &Config, store: &Store, mapping: &UserMapping, findings: 
         Ok(counts) => findings.extend(hashes(&counts, config.settings.hashers.order())),
         Err(error) => uncounted(findings, "hashes", &error),
     }
+}
+
+/// Names that are looked up without case have an index of their own, or the finding about that; twins are counted.
+fn not_unique(found: &NotUnique, mapping: &UserMapping) -> Option<Finding> {
+    let NotUnique { table, column, is_indexed } = found;
+    let is_username = *table == mapping.table.to_string() && *column == mapping.username;
+    if is_username && mapping.username_lookup == UsernameLookup::IgnoreCase {
+        return None;
+    }
+    Some(match (is_indexed, is_username) {
+        (false, true) => Finding::error(
+            "index-missing",
+            format!("{table}.{column} has no index: each login walks through the table, and doubles can get in"),
+            "Run manage.py migrate. If the model has the field without unique=True on purpose, give it db_index=True and a migration.",
+        ),
+        (false, false) => Finding::error(
+            "index-missing",
+            format!("{table}.{column} has no index: lookups walk through the table, and doubles can get in"),
+            "Run manage.py migrate; if Django thinks it is there, create the unique index by hand.",
+        ),
+        (true, true) => Finding::warning(
+            "index-not-unique",
+            format!("{table}.{column} is indexed, and not unique: users of the same name cannot log in"),
+            "unique=True and a migration; nothing, if something else keeps names apart.",
+        ),
+        (true, false) => Finding::error(
+            "index-not-unique",
+            format!("{table}.{column} is indexed, and not unique: doubles can get in"),
+            "Remove doubles and create the unique index that Django's migrations make.",
+        ),
+    })
 }
 
 fn twins(sample: Sample, lookup: UsernameLookup) -> Option<Finding> {
@@ -349,7 +475,6 @@ fn expired(id: &'static str, what: &str, command: &str, sample: Sample) -> Optio
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::doctor::Severity;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_second(1_750_000_000 + seconds).expect("in range")
@@ -418,6 +543,35 @@ mod tests {
             ids(ServerState { version: 120_011, connections: 95, ..state }, true),
             ["server-too-old", "connections-scarce"]
         );
+    }
+
+    #[test]
+    fn what_time_will_not_mend_is_an_error() {
+        let schema = |problem: &str| StoreError::Schema { problem: problem.to_owned() };
+        for (error, id, severity) in [
+            (StoreError::Busy, "not-counted", Severity::Note),
+            (schema("permission denied for table auth_user"), "privileges-missing", Severity::Error),
+            (schema("no such column: u.email"), "tables-misfit", Severity::Error),
+        ] {
+            let mut findings = Vec::new();
+            uncounted(&mut findings, "hashes", &error);
+            assert_eq!((findings[0].id, findings[0].severity), (id, severity));
+            assert_eq!(findings[0].remedy.contains("GRANT SELECT, INSERT, UPDATE, DELETE"), id == "privileges-missing");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_indexed_and_not_unique_is_a_choice() {
+        let mapping = UserMapping::default();
+        let judged = |table: &str, column: &str, is_indexed, mapping: &UserMapping| {
+            let found = NotUnique { table: table.to_owned(), column: column.to_owned(), is_indexed };
+            not_unique(&found, mapping).map(|finding| (finding.id, finding.severity))
+        };
+        assert_eq!(judged("auth_user", "username", false, &mapping), Some(("index-missing", Severity::Error)));
+        assert_eq!(judged("auth_user", "username", true, &mapping), Some(("index-not-unique", Severity::Warning)));
+        assert_eq!(judged("authtoken_token", "key", true, &mapping), Some(("index-not-unique", Severity::Error)));
+        let without_case = UserMapping { username_lookup: UsernameLookup::IgnoreCase, ..mapping };
+        assert_eq!(judged("auth_user", "username", false, &without_case), None);
     }
 
     #[test]

@@ -110,3 +110,30 @@ async fn a_database_without_djangos_tables_says_which_are_missing() {
     let missing = examined.findings.iter().filter(|finding| finding.id == "migrations-missing").count();
     assert_eq!((missing, examined.errors), (2, 2), "{:#?}", examined.findings);
 }
+
+/// What a start refuses is an error here: a column of Django's own table, one of a table behind a statement, a table of keys.
+#[tokio::test]
+async fn what_a_start_refuses_is_told() {
+    for (rows, id, part) in [
+        ("ALTER TABLE auth_user DROP COLUMN first_name;", "users-table", "first_name"),
+        ("ALTER TABLE token_blacklist_outstandingtoken DROP COLUMN created_at;", "tables-misfit", "created_at"),
+        ("DROP TABLE auth_group_permissions;", "migrations-missing", "auth"),
+    ] {
+        let examined = examined("", rows).await;
+        assert_eq!(ids(&examined).first(), Some(&id), "{rows} {:#?}", examined.findings);
+        assert!(examined.findings[0].found.contains(part), "{:#?}", examined.findings);
+        assert_eq!(examined.exit_code(), ExitCode::from(2));
+    }
+    let examined = examined("[simple_jwt]\nuser_id_field = \"nick\"\n", "").await;
+    assert_eq!(ids(&examined), ["tables-misfit"]);
+    assert!(examined.findings[0].found.contains("simple_jwt.user_id_field"), "{:?}", examined.findings);
+}
+
+/// With an index that its lookup uses, SQLite has nothing to warn of.
+#[tokio::test]
+async fn lookups_without_case_are_judged_by_their_plan() {
+    const USERS: &str = "[users]\ntable = \"auth_user\"\nusername_lookup = \"iexact\"\n";
+    assert_eq!(ids(&examined(USERS, "").await), ["index-without-case-missing"]);
+    let index = "CREATE INDEX without_case ON auth_user (upper(CAST(username AS text)));";
+    assert_eq!(ids(&examined(USERS, index).await), Vec::<&str>::new());
+}

@@ -117,6 +117,13 @@ fn postgres(draft: &mut Draft<'_>, database: &Database) -> bool {
     } else {
         draft.document.set("", "database_url", address.url(None), comment);
     }
+    if !address.dropped.is_empty() {
+        draft.add(Finding::differs(
+            "pgbouncer-options",
+            format!("connections are made with {}, which PgBouncer does not pass on", address.dropped),
+            "Left out, as PgBouncer would refuse them. Have the server set it for the role: ALTER ROLE … SET search_path = …, and likewise for other settings. Until then the tables may not be found, or others of the same names.",
+        ));
+    }
     let unresolved =
         ["service", "passfile"].iter().any(|name| database.options.contains_key(*name)) && !database.reachable;
     if unresolved {
@@ -157,6 +164,8 @@ struct Address<'d> {
     places: Vec<(String, Option<String>)>,
     name: Option<&'d str>,
     parameters: Vec<(&'static str, String)>,
+    /// Server settings that no connection through PgBouncer can ask for.
+    dropped: String,
 }
 
 impl<'d> Address<'d> {
@@ -166,12 +175,36 @@ impl<'d> Address<'d> {
         let host = database.host.as_deref().or_else(|| effective?.host.as_deref()).unwrap_or_default();
         let port = database.port.as_deref().or_else(|| effective?.port.as_deref()).unwrap_or_default();
         let ports: Vec<&str> = port.split(',').filter(|port| !port.is_empty()).collect();
-        let places = host.split(',').filter(|host| !host.is_empty()).enumerate().map(|(index, host)| {
-            let port = ports.get(index).or(ports.first()).map(|port| (*port).to_owned());
-            (host.trim().to_owned(), port)
-        });
-        let mut parameters: Vec<(&'static str, String)> =
-            CARRIED.iter().filter_map(|name| Some((*name, database.options.get(*name)?.clone()))).collect();
+        // libpq connects to a `hostaddr` without a host; only a certificate's check needs a name, and goes without it.
+        let verifies = database
+            .options
+            .get("sslmode")
+            .or(database.sslmode_environment.as_ref())
+            .is_some_and(|mode| mode == "verify-full");
+        let address = database.options.get("hostaddr").filter(|_| database.host.is_none());
+        let host = match address {
+            Some(_) if verifies => "",
+            Some(address) => address,
+            None => host,
+        };
+        let places: Vec<_> = host
+            .split(',')
+            .filter(|host| !host.is_empty())
+            .enumerate()
+            .map(|(index, host)| {
+                let port = ports.get(index).or(ports.first()).map(|port| (*port).to_owned());
+                (host.trim().to_owned(), port)
+            })
+            .collect();
+        let mut parameters: Vec<(&'static str, String)> = CARRIED
+            .iter()
+            .filter(|name| **name != "hostaddr" || address.is_none() || verifies)
+            .filter_map(|name| Some((*name, database.options.get(*name)?.clone())))
+            .collect();
+        // A port stands behind a host; without one it is a parameter.
+        if let (true, Some(port)) = (places.is_empty(), ports.first()) {
+            parameters.push(("port", (*port).to_owned()));
+        }
         let mut options = database.options.get("options").cloned();
         if let Some(mode) = &database.sslmode_environment
             && !database.options.contains_key("sslmode")
@@ -188,15 +221,20 @@ impl<'d> Address<'d> {
             }
         }
         let options = server_options(database, options);
-        if !options.is_empty() {
-            parameters.push(("options", options));
+        let (sent, dropped) = match pooler(database) {
+            Some(_) => (String::new(), options),
+            None => (options, String::new()),
+        };
+        if !sent.is_empty() {
+            parameters.push(("options", sent));
         }
         Self {
             user: database.user.as_deref().or_else(|| effective?.user.as_deref()),
             password: database.password.as_ref().or_else(|| effective?.password.as_ref()),
-            places: places.collect(),
+            places,
             name: database.name.as_deref().or_else(|| effective?.dbname.as_deref()),
             parameters,
+            dropped,
         }
     }
 
@@ -221,7 +259,10 @@ impl<'d> Address<'d> {
             }
         }
         let _ = write!(url, "/{}", encoded(self.name.unwrap_or_default(), ""));
-        for (index, (name, value)) in self.parameters.iter().enumerate() {
+        // A password stands behind a user; without one it is a parameter.
+        let lonely = password.filter(|_| self.user.is_none()).map(|password| ("password", password));
+        let parameters = self.parameters.iter().map(|(name, value)| (*name, value.as_str())).chain(lonely);
+        for (index, (name, value)) in parameters.enumerate() {
             let _ = write!(url, "{}{name}={}", if index == 0 { '?' } else { '&' }, encoded(value, "/"));
         }
         url
@@ -302,6 +343,16 @@ fn times(draft: &mut Draft<'_>, found: &Found) {
     }
 }
 
+/// What speaks for PgBouncer in front of the database.
+fn pooler(database: &Database) -> Option<&'static str> {
+    let port = database.port.as_deref().unwrap_or_default();
+    match (database.disable_server_side_cursors, port.split(',').any(|port| port.trim() == "6432")) {
+        (true, _) => Some("DISABLE_SERVER_SIDE_CURSORS is set, as behind PgBouncer"),
+        (false, true) => Some("port 6432 is PgBouncer's"),
+        (false, false) => None,
+    }
+}
+
 /// `[postgresql]`, where something is to be said.
 pub(super) fn postgresql(draft: &mut Draft<'_>, found: &Found) {
     let database = &found.database;
@@ -313,12 +364,7 @@ pub(super) fn postgresql(draft: &mut Draft<'_>, found: &Found) {
     {
         draft.document.set("postgresql", "connect_timeout", length(seconds), "OPTIONS[\"connect_timeout\"]");
     }
-    let port = database.port.as_deref().unwrap_or_default();
-    let hint = match (database.disable_server_side_cursors, port.split(',').any(|port| port.trim() == "6432")) {
-        (true, _) => "DISABLE_SERVER_SIDE_CURSORS is set, as behind PgBouncer",
-        (false, true) => "port 6432 is PgBouncer's",
-        (false, false) => return,
-    };
+    let Some(hint) = pooler(database) else { return };
     draft.document.set("postgresql", "pgbouncer", true, hint);
     draft.add(Finding::note(
         "pgbouncer",
@@ -359,6 +405,25 @@ mod tests {
             ),
             ("{}", "postgresql:///site"),
             (r#"{"user": "ann", "host": "/run/pg", "port": "5433"}"#, "postgresql://ann@%2Frun%2Fpg:5433/site"),
+            (r#"{"user": "ann", "port": "5433"}"#, "postgresql://ann@/site?port=5433"),
+            (r#"{"password": "p&w", "host": "db"}"#, "postgresql://db/site?password=p%26w"),
+            (
+                r#"{"password": "pw", "port": "5433", "options": {"sslmode": "require"}}"#,
+                "postgresql:///site?sslmode=require&port=5433&password=pw",
+            ),
+            (
+                r#"{"user": "ann", "port": "5433", "options": {"hostaddr": "10.0.0.7", "sslmode": "require"}}"#,
+                "postgresql://ann@10.0.0.7:5433/site?sslmode=require",
+            ),
+            (
+                r#"{"port": "5433", "options": {"hostaddr": "10.0.0.7", "sslmode": "verify-full"}}"#,
+                "postgresql:///site?sslmode=verify-full&hostaddr=10.0.0.7&port=5433",
+            ),
+            (r#"{"host": "db", "options": {"hostaddr": "10.0.0.7"}}"#, "postgresql://db/site?hostaddr=10.0.0.7"),
+            (
+                r#"{"host": "db", "port": "6432", "options": {"options": "-c search_path=accounts"}}"#,
+                "postgresql://db:6432/site",
+            ),
             (r#"{"user": "ann", "host": "::1"}"#, "postgresql://ann@[::1]/site"),
             (
                 r#"{"host": "one,two", "port": "1,2", "options": {"target_session_attrs": "read-write"}}"#,

@@ -78,10 +78,13 @@ pub(super) fn rest_framework(draft: &mut Draft<'_>, found: &Found) {
 fn authentication(draft: &mut Draft<'_>, framework: &RestFramework, found: &Found) {
     let has_authtoken = found.django.installed_apps.iter().any(|app| app == "rest_framework.authtoken");
     let jwt_is_usable = draft.kept_by(View::TokenVerify).iter().all(|id| !matches!(*id, "jwt-algorithm" | "jwk-url"));
+    let logs_in = draft.kept_by(View::ObtainAuthToken).is_empty();
     let mut schemes: Vec<Value> = Vec::new();
     let mut missed = Vec::new();
     for class in &framework.defaults.authentication {
         match scheme(class) {
+            // Basic looks users up and checks passwords as a login does.
+            Some(Value::String(name)) if name == "basic" && !logs_in => missed.push(class.class.as_str()),
             Some(Value::String(name)) if name.starts_with("jwt") && !jwt_is_usable => missed.push(class.class.as_str()),
             Some(scheme) if has_authtoken || !is_authtoken(&scheme, class) => schemes.push(scheme),
             _ => missed.push(class.class.as_str()),

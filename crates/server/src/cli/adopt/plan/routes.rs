@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::super::document::one_line;
 use super::super::found::{self, Class, Found};
+use super::super::rate::Rate;
 use super::{Draft, Effect, Finding, View, framework};
 
 /// Who answers a path.
@@ -33,6 +34,9 @@ pub(crate) struct Route {
     pub throttles: BTreeMap<String, Option<String>>,
 }
 
+/// Findings after which the table does not say who may come in: Countersign's own view is switched off as well.
+const MISREAD_USERS: &[&str] = &["user-filter", "user-id-field", "user-table-split"];
+
 pub(super) fn routes(draft: &mut Draft<'_>, found: &Found) -> Vec<Route> {
     let mut routes: Vec<Route> = Vec::new();
     for view in &found.views {
@@ -50,11 +54,16 @@ pub(super) fn routes(draft: &mut Draft<'_>, found: &Found) -> Vec<Route> {
         };
         draft.document.set("paths", view.key(), path, comment);
     }
-    if routes.iter().any(|route| route.to == Destination::Countersign && route.path.as_deref() == Some("/api/whoami/"))
+    let misread = draft.findings.iter().find(|finding| MISREAD_USERS.contains(&finding.id));
+    if let Some(id) = misread.map(|finding| finding.id) {
+        draft.document.set("paths", "whoami", "", format!("{id}: who is let in is for Django to say"));
+    } else if routes
+        .iter()
+        .any(|route| route.to == Destination::Countersign && route.path.as_deref() == Some("/api/whoami/"))
     {
         draft.document.set("paths", "whoami", "", "its usual path is taken");
     }
-    throttled(draft, &routes);
+    throttled(draft, found, &routes);
     routes
 }
 
@@ -64,10 +73,12 @@ fn route(draft: &mut Draft<'_>, found: &Found, view: &found::View, others: &[Rou
     let kind = View::from_key(&view.kind);
     let mut because = kind.map(|kind| draft.kept_by(kind)).unwrap_or_default();
     let mut problems = Vec::new();
+    let throttles = rates(found, view);
     match kind {
         Some(kind) => {
             problems.extend(misplaced(view, kind, others));
             problems.extend(changed(found, view, kind));
+            problems.extend(unlimited(&throttles, view));
         }
         None if view.kind.starts_with("knox") => problems.push(stays(
             "knox",
@@ -105,7 +116,7 @@ fn route(draft: &mut Draft<'_>, found: &Found, view: &found::View, others: &[Rou
         view: kind,
         to: if moves { Destination::Countersign } else { Destination::Django },
         because,
-        throttles: rates(found, view),
+        throttles,
     }
 }
 
@@ -264,7 +275,37 @@ fn rates(found: &Found, view: &found::View) -> BTreeMap<String, Option<String>> 
     throttles
 }
 
-fn throttled(draft: &mut Draft<'_>, routes: &[Route]) {
+/// Throttles that nginx cannot stand in for: without them, a path would admit more guesses than it does today.
+fn unlimited(throttles: &BTreeMap<String, Option<String>>, view: &found::View) -> Option<Finding> {
+    let shown: Vec<String> = throttles
+        .iter()
+        .filter_map(|(name, rate)| match rate {
+            Some(text) if Rate::read(text).is_some_and(|rate| !rate.is_looser) => None,
+            Some(text) => Some(format!("{name} ({text})")),
+            None => Some(name.clone()),
+        })
+        .collect();
+    (!shown.is_empty()).then(|| {
+        stays(
+            "throttle-rate",
+            view,
+            &format!("is throttled by what nginx cannot do: {}", one_line(&shown.join(", "))),
+            "Nginx knows no rate below 1 a minute, and no throttles of the project's own. It stays with Django. With --accept throttle-rate the snippet limits such rates to 1 a minute, looser than Django's, and the project's own throttles not at all.",
+        )
+    })
+}
+
+fn throttled(draft: &mut Draft<'_>, found: &Found, routes: &[Route]) {
+    let framework = found.rest_framework.as_ref();
+    let has_throttles = framework.is_some_and(|framework| !framework.defaults.throttles.is_empty())
+        || found.views.iter().any(|view| !view.policies.throttles.is_empty());
+    if has_throttles && framework.is_some_and(|framework| framework.num_proxies.is_none()) {
+        draft.add(Finding::note(
+            "throttle-by-header",
+            "NUM_PROXIES is not set: DRF's throttles tell clients apart by the whole X-Forwarded-For header, which they write themselves",
+            "A client that sends another header each time is not throttled by Django. Set NUM_PROXIES to the number of proxies in front of it. The nginx snippet counts by the address of the connection.",
+        ));
+    }
     let mut shown: Vec<String> = Vec::new();
     for route in routes.iter().filter(|route| route.to == Destination::Countersign) {
         for (name, rate) in &route.throttles {
@@ -278,7 +319,7 @@ fn throttled(draft: &mut Draft<'_>, routes: &[Route]) {
         draft.add(Finding::differs(
             "throttles",
             format!("carried-over paths are throttled in Django: {}", shown.join(", ")),
-            "This version of Countersign has no throttles. The nginx snippet limits the same paths by client address, where the rate is DRF's own; throttles of the project it cannot know.",
+            "This version of Countersign has no throttles; the nginx snippet limits the same paths. It counts by client address, also where UserRateThrottle counts by user, and it counts otherwise: as many as Django at once, then evenly, so that up to twice as many can pass within the first period. Adapt it to your wishes.",
         ));
     }
 }

@@ -15,6 +15,10 @@ pub(in super::super) fn plan(found: &Value) -> Plan {
     plan_with(found, SecretsIn::File, &[])
 }
 
+pub(in super::super) fn plan_accepting(found: &Value, accept: &[&str]) -> Plan {
+    plan_with(found, SecretsIn::File, accept)
+}
+
 fn plan_with(found: &Value, secrets: SecretsIn, accept: &[&str]) -> Plan {
     let found: Found = serde_json::from_value(found.clone()).expect("understood");
     let accept: Vec<String> = accept.iter().map(|id| (*id).to_owned()).collect();
@@ -246,8 +250,132 @@ fn code_of_the_project_stays_with_django() {
                 "{place}"
             );
         }
-        assert_eq!(plan.usable, id != "database-engine");
+        assert_eq!(plan.usable, !["database-engine", "is-active-computed"].contains(&id), "{place}");
     }
+}
+
+/// What is not told by a column must not be read as "everybody is active".
+#[test]
+fn who_is_active_is_never_guessed() {
+    let column = stock()["users"]["columns"]["is_active"].clone();
+    let mut parents = column.clone();
+    parents["elsewhere"] = json!(true);
+    for (is_active, written, usable) in [
+        (column, Some("is_active = \"is_active\""), true),
+        (json!({"kind": "constant", "value": true}), Some("is_active = false"), true),
+        (json!({"kind": "none"}), Some("is_active = false"), true),
+        (json!({"kind": "constant", "value": false}), None, false),
+        (json!({"kind": "code"}), None, false),
+        (parents, None, false),
+    ] {
+        let mut found = stock();
+        found["users"]["table"] = json!("members");
+        found["users"]["columns"]["is_active"] = is_active.clone();
+        let plan = plan(&found);
+        let lines = table(&plan, "users");
+        let line = lines.iter().find(|line| line.starts_with("is_active")).map(String::as_str);
+        assert_eq!((line, plan.usable), (written, usable), "{is_active}");
+    }
+}
+
+#[test]
+fn users_that_django_hides_are_not_shown_by_whoami() {
+    for place in ["/users/lookup/filters", "/users/objects_filtered"] {
+        let mut found = stock();
+        *found.pointer_mut(place).expect(place) = json!(true);
+        assert!(table(&plan(&found), "paths").contains(&r#"whoami = """#.to_owned()), "{place}");
+    }
+    assert!(!table(&plan(&stock()), "paths").iter().any(|line| line.starts_with("whoami")));
+}
+
+#[test]
+fn basic_is_left_out_where_logins_stay_with_django() {
+    let mut found = stock();
+    found["rest_framework"]["defaults"]["authentication"] = json!([{"class": "rest_framework.authentication.BasicAuthentication",
+        "base": "rest_framework.authentication.BasicAuthentication", "overrides": []}]);
+    found["views"].as_array_mut().expect("views").remove(0);
+    let schemes = |found: &Value| table(&plan(found), "rest_framework");
+    assert_eq!(schemes(&found), [r#"default_authentication_classes = ["basic"]"#]);
+    for (place, value) in [
+        ("/users/lookup/lookup", Value::Null),
+        ("/users/own_password_check", json!(true)),
+        ("/backends/0/overrides", json!(["authenticate"])),
+    ] {
+        let mut found = found.clone();
+        *found.pointer_mut(place).expect(place) = value;
+        assert_eq!(schemes(&found), ["default_authentication_classes = []"], "{place}");
+    }
+}
+
+#[test]
+fn tables_of_permissions_are_looked_for_beside_the_users_only() {
+    for (users, through, written, differs) in [
+        (json!("accounts"), json!("accounts"), r#"groups = "auth_user_groups""#, &[][..]),
+        (json!("accounts"), Value::Null, "groups = false", &["permissions-elsewhere"]),
+        (Value::Null, json!("accounts"), "groups = false", &["permissions-elsewhere"]),
+    ] {
+        let mut found = stock();
+        found["users"]["schema"] = users.clone();
+        found["users"]["user_permissions"]["schema"] = users;
+        found["users"]["groups"]["schema"] = through;
+        let plan = plan(&found);
+        assert!(table(&plan, "users").contains(&written.to_owned()), "{}", plan.document.text());
+        assert_eq!(ids(&plan, Effect::Differs), differs);
+    }
+}
+
+/// A rate that nginx would loosen, and a throttle that it does not know, keep the path with Django.
+#[test]
+fn throttles_are_not_loosened_unasked() {
+    const ANON: &str = "rest_framework.throttling.AnonRateThrottle";
+    for (rate, class, stays) in
+        [("30/min", ANON, false), ("3/day", ANON, true), ("0/min", ANON, true), ("30/min", "site.Burst", true)]
+    {
+        let mut found = stock();
+        found["rest_framework"]["throttle_rates"]["anon"] = json!(rate);
+        found["rest_framework"]["num_proxies"] = json!(1);
+        found["views"][1]["throttles"] = json!([class]);
+        let plan = plan(&found);
+        let expected = if stays { vec!["throttle-rate"] } else { vec![] };
+        assert_eq!(
+            (ids(&plan, Effect::Stays), carried(&plan).len()),
+            (expected, if stays { 2 } else { 3 }),
+            "{rate} {class}"
+        );
+        assert_eq!(ids(&plan, Effect::Differs), if stays { vec![] } else { vec!["throttles"] });
+        let accepted = plan_accepting(&found, &["throttle-rate"]);
+        assert_eq!(carried(&accepted).len(), 3);
+    }
+}
+
+#[test]
+fn clients_that_name_themselves_are_told() {
+    for (throttles, proxies, notes) in [
+        (json!([]), Value::Null, &[][..]),
+        (json!(["rest_framework.throttling.AnonRateThrottle"]), Value::Null, &["throttle-by-header"]),
+        (json!(["rest_framework.throttling.AnonRateThrottle"]), json!(1), &[]),
+    ] {
+        let mut found = stock();
+        found["rest_framework"]["defaults"]["throttles"] = throttles;
+        found["rest_framework"]["num_proxies"] = proxies;
+        assert_eq!(ids(&plan(&found), Effect::Note), notes);
+    }
+}
+
+#[test]
+fn options_do_not_go_through_pgbouncer() {
+    let mut found = stock();
+    found["database"] = json!({"alias": "default", "vendor": "postgresql", "engine": "django.db.backends.postgresql", "name": "site",
+        "user": "ann", "host": "db", "port": "6432", "options": {"options": "-c search_path=accounts"},
+        "disable_server_side_cursors": false, "tables": {}, "connection_receivers": [], "reachable": true});
+    let plan = plan(&found);
+    assert!(
+        plan.document.text().contains("database_url = \"postgresql://ann@db:6432/site\""),
+        "{}",
+        plan.document.text()
+    );
+    let finding = plan.findings.iter().find(|finding| finding.id == "pgbouncer-options").expect("a finding");
+    assert!(finding.remedy.contains("ALTER ROLE … SET search_path") && finding.found.contains("search_path=accounts"));
 }
 
 #[test]

@@ -9,11 +9,12 @@ use super::{Draft, Finding, View};
 const OPTIONAL: &[&str] =
     &["is_active", "is_staff", "is_superuser", "last_login", "date_joined", "email", "first_name", "last_name"];
 
-pub(super) fn users(draft: &mut Draft<'_>, found: &Found) {
+/// Writes the mapping. `false` where no column says who is active and not everybody is.
+pub(super) fn users(draft: &mut Draft<'_>, found: &Found) -> bool {
     let users = &found.users;
     judge(draft, users);
     if is_djangos(users) {
-        return;
+        return true;
     }
     let model = &users.model;
     let mut set = |key, value: Value, comment: &str| draft.document.set("users", key, value, comment);
@@ -39,25 +40,44 @@ pub(super) fn users(draft: &mut Draft<'_>, found: &Found) {
     if let Some(Attribute::Column(column)) = users.columns.get("password") {
         set("password", column.column.as_str().into(), "");
     }
+    let tells_active = match users.columns.get("is_active") {
+        Some(Attribute::Column(column)) => !column.elsewhere,
+        Some(Attribute::Code | Attribute::Constant { value: false }) => false,
+        Some(Attribute::Constant { value: true } | Attribute::None) | None => true,
+    };
     for name in OPTIONAL.iter().copied() {
         let (value, comment): (Value, &str) = match users.columns.get(name) {
             Some(Attribute::Column(column)) if !column.elsewhere => (column.column.as_str().into(), ""),
+            // `false` would make everybody active: without the key, a start refuses for want of the column.
+            _ if name == "is_active" && !tells_active => continue,
             Some(Attribute::Code) => (false.into(), "computed by the model"),
             _ if name == "is_active" => (false.into(), "no such column: every user is active"),
             _ => (false.into(), "no such column"),
         };
         set(name, value, comment);
     }
+    let mut elsewhere = Vec::new();
     for (name, through) in [("groups", &users.groups), ("user_permissions", &users.user_permissions)] {
         match through {
             // Countersign looks for the table beside that of the users.
-            Some(through) if through.schema == users.schema || through.schema.is_none() => {
+            Some(through) if through.schema == users.schema => {
                 set(name, through.table.as_str().into(), &origin(through));
             }
-            Some(_) => set(name, false.into(), "in another schema than the users"),
+            Some(through) => {
+                set(name, false.into(), "in another schema than the users");
+                elsewhere.push(format!("{}.{}", through.schema.as_deref().unwrap_or("the search path"), through.table));
+            }
             None => set(name, false.into(), "no such field"),
         }
     }
+    if !elsewhere.is_empty() {
+        draft.add(Finding::differs(
+            "permissions-elsewhere",
+            format!("{} is in another schema than the users", elsewhere.join(" and ")),
+            "Left out: [[protected]] paths that ask for model permissions refuse those who have them that way. Logins and tokens do not need it.",
+        ));
+    }
+    tells_active
 }
 
 fn origin(through: &Through) -> String {
@@ -79,8 +99,11 @@ fn is_djangos(users: &Users) -> bool {
         && users.username_field == "username"
         && users.lookup.lookup.as_deref() != Some("iexact")
         && users.columns.iter().all(|(name, attribute)| same(attribute, name))
-        && users.groups.as_ref().is_some_and(|through| through.table == "auth_user_groups")
-        && users.user_permissions.as_ref().is_some_and(|through| through.table == "auth_user_user_permissions")
+        && users.groups.as_ref().is_some_and(|through| through.schema.is_none() && through.table == "auth_user_groups")
+        && users
+            .user_permissions
+            .as_ref()
+            .is_some_and(|through| through.schema.is_none() && through.table == "auth_user_user_permissions")
 }
 
 /// `id_type` of one of Django's field types.
@@ -135,7 +158,7 @@ fn judge(draft: &mut Draft<'_>, users: &Users) {
             "is-active-computed",
             View::ALL,
             format!("is_active of {model} is no column: code decides who may log in"),
-            "Countersign cannot ask that code. Make it a column, kept up to date by the model, to carry these paths over.",
+            "Countersign cannot ask that code. Nothing is written. Make it a column, kept up to date by the model, to carry these paths over.",
         ));
     }
     let computed: Vec<&str> = ["is_staff", "is_superuser"]
@@ -177,7 +200,7 @@ fn lookups(draft: &mut Draft<'_>, users: &Users) {
             "user-filter",
             View::ALL,
             format!("the manager {} hides some users", lookup.manager),
-            "Countersign would let them in: it sees every row. Let is_active say who may log in, or keep these paths with Django.",
+            "Countersign would let them in: it sees every row. Let is_active say who may log in, or keep these paths with Django. /api/whoami/ is switched off as well; write no [[protected]] paths.",
         ));
     }
     if users.own_password_check {

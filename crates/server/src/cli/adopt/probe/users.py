@@ -55,19 +55,26 @@ class Caught(BaseException):
         self.query = query
 
 
-def lookup(model):
-    """How `get_by_natural_key` looks a user up, found by letting it build its query and catching that before it runs."""
-    from django.contrib.auth.base_user import BaseUserManager
+class Touched(BaseException):
+    """The project's code looked at the row it found."""
+
+
+class Row:
+    """Stands for a user that was found: code that as much as looks at it has a say in who that is."""
+
+    def touched(self, *_):
+        raise Touched
+
+    __getattribute__ = __setattr__ = __bool__ = __eq__ = __ne__ = __hash__ = __repr__ = __str__ = __format__ = __iter__ = __len__ = touched
+
+
+SAMPLE = "Countersign-Probe@Example.com"
+
+
+def looked_up(manager, get=None):
+    """What `get_by_natural_key` gives when every query is caught before it runs; `get` stands in for `QuerySet.get`."""
     from django.db.backends.base.base import BaseDatabaseWrapper
     from django.db.models.query import QuerySet
-
-    manager = model._default_manager
-    found = {"lookup": None, "column": None, "filters": False}
-    found["filters"] = attempt(lambda: bool(manager.all().query.where.children), default=True)
-    found["manager"] = dotted(type(manager))
-    sample = "Countersign-Probe@Example.com"
-    saved = {"_fetch_all": QuerySet._fetch_all, "iterator": QuerySet.iterator}
-    saved_cursor = BaseDatabaseWrapper.cursor
 
     def caught(queryset, *_, **__):
         raise Caught(queryset.query)
@@ -75,34 +82,107 @@ def lookup(model):
     def no_cursor(*_, **__):
         raise Caught(None)
 
+    stubs = [(QuerySet, "_fetch_all", caught), (QuerySet, "iterator", caught), (BaseDatabaseWrapper, "cursor", no_cursor)]
+    stubs += [] if get is None else [(QuerySet, "get", get)]
+    saved = [(owner, name, getattr(owner, name)) for owner, name, _ in stubs]
+    try:
+        for owner, name, stub in stubs:
+            setattr(owner, name, stub)
+        return manager.get_by_natural_key(SAMPLE)
+    finally:
+        for owner, name, original in saved:
+            setattr(owner, name, original)
+
+
+def lookup(model):
+    """How `get_by_natural_key` looks a user up; `lookup` stays None where code of the project has a further say in it."""
+    from django.contrib.auth.base_user import BaseUserManager
+
+    manager = model._default_manager
+    found = {"lookup": None, "column": None, "filters": False}
+    found["filters"] = attempt(lambda: bool(manager.all().query.where.children), default=True)
+    found["manager"] = dotted(type(manager))
+    own = attempt(own_lookups, manager, default=[None])
+    if own and (any(map(decides, own)) or not hands_through(manager, model)):
+        return found
     query = None
     try:
-        QuerySet._fetch_all = QuerySet.iterator = caught
-        BaseDatabaseWrapper.cursor = no_cursor
-        manager.get_by_natural_key(sample)
+        looked_up(manager)
     except Caught as catch:
         query = catch.query
     except Exception:
         pass
-    finally:
-        QuerySet._fetch_all, QuerySet.iterator = saved["_fetch_all"], saved["iterator"]
-        BaseDatabaseWrapper.cursor = saved_cursor
     if query is None:
         return found
     conditions = [child for child in query.where.children if not is_filter_of(manager, child)]
     if len(conditions) == 1 and not query.where.negated:
         condition = conditions[0]
-        target = getattr(getattr(condition, "lhs", None), "target", None)
+        column_of = getattr(condition, "lhs", None)
+        target = getattr(column_of, "target", None)
         name = getattr(condition, "lookup_name", None)
-        if target is not None and type(condition.lhs).__name__ == "Col" and name in ("exact", "iexact"):
+        if target is not None and type(column_of).__name__ == "Col" and column_of.alias == query.get_initial_alias() and name in ("exact", "iexact"):
             # A lowered sample under iexact finds the same rows; under exact it does not.
             rhs = getattr(condition, "rhs", None)
-            fits = rhs == sample or (name == "iexact" and str(rhs).lower() == sample.lower())
+            fits = rhs == SAMPLE or (name == "iexact" and str(rhs).lower() == SAMPLE.lower())
             if fits:
                 found["lookup"], found["column"] = name, target.column
-            elif rhs in (sample.lower(), BaseUserManager.normalize_email(sample)):
+            elif rhs in (SAMPLE.lower(), BaseUserManager.normalize_email(SAMPLE)):
                 found["lookup"] = "lowered"
     return found
+
+
+def own_lookups(manager):
+    """Functions of the project that stand between a name and its user, in place of Django's."""
+    from django.contrib.auth.base_user import BaseUserManager
+    from django.db.models import Manager
+    from django.db.models.query import QuerySet
+
+    queryset = type(manager.get_queryset())
+    pairs = (
+        (getattr(type(manager), "get_by_natural_key"), BaseUserManager.get_by_natural_key),
+        (getattr(type(manager), "get"), Manager.get),
+        (queryset.get, QuerySet.get),
+        (queryset._fetch_all, QuerySet._fetch_all),
+    )
+    own = [ours for ours, theirs in pairs if ours is not theirs]
+    # Set on the instance, a function is found before the class's.
+    return own + [vars(manager)[name] for name in ("get_by_natural_key", "get") if name in vars(manager)]
+
+
+def decides(function):
+    """Whether a function (or one it wraps) takes a turn anywhere: then it does not treat all names alike."""
+    import dis
+
+    jumps = set(dis.hasjrel) | set(dis.hasjabs)
+    while function is not None:
+        code = getattr(function, "__code__", None)
+        if code is None or getattr(code, "co_exceptiontable", b"") or any(one.opcode in jumps for one in dis.get_instructions(code)):
+            return True
+        function = getattr(function, "__wrapped__", None)
+    return False
+
+
+def hands_through(manager, model):
+    """Whether `get_by_natural_key` gives back what its one `get` gives, and raises what that raises."""
+    row, absent, calls = Row(), model.DoesNotExist("countersign"), []
+
+    def finds(*_, **__):
+        calls.append(None)
+        return row
+
+    def misses(*_, **__):
+        calls.append(None)
+        raise absent
+
+    try:
+        if looked_up(manager, finds) is not row or len(calls) != 1:
+            return False
+        looked_up(manager, misses)
+    except (Caught, Touched):
+        return False
+    except Exception as error:
+        return error is absent and len(calls) == 2
+    return False
 
 
 def is_filter_of(manager, condition):
