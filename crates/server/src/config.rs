@@ -170,9 +170,11 @@ mod tests {
         let mut overrides = Overrides::default();
         overrides.environment.push(variable("COUNTERSIGN_SECRET_KEY", &"k".repeat(40)));
         overrides.environment.push(variable("COUNTERSIGN_DATABASE_URL", "sqlite:a.db"));
+        overrides.environment.push(variable("COUNTERSIGN_TRUSTED_PROXIES", "[\"127.0.0.1/32\"]"));
         overrides.flags.push(("--database-url", "database_url", "sqlite:b.db".to_owned()));
         let config = Config::load(Some(file.clone()), &overrides).expect("accepted");
         assert_eq!(config.database.url.to_string(), "sqlite:b.db");
+        assert_eq!(config.warnings, [""; 0]);
         overrides.environment.push(variable("COUNTERSIGN_SECRET_KEY_FILE", "/nowhere/key"));
         let refusal = Config::load(Some(file), &overrides).expect_err("two of one layer").to_string();
         assert!(refusal.contains("keep one of the two"), "{refusal}");

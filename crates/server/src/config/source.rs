@@ -255,6 +255,7 @@ fn known_top_level() -> Table {
         "database_url",
         "database_url_file",
         "users",
+        "trusted_proxies",
         "postgresql",
         "bind",
         "installed_apps",
