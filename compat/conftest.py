@@ -36,7 +36,7 @@ def chosen_stores(config):
     return list(STAGES) if chosen == "both" else [chosen]
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items):
     """What shares servers stays on one worker: a file's tests of one store, one setting, one deployment."""
     for item in items:

@@ -84,8 +84,8 @@ def deployment(request, folders):
     project, stages = BY_NAME[name], STAGES[store]()
     options = {"search_path": project.search_path} if project.search_path else {}
     made = stages.empty(folders(), **options)
-    if project.search_path:
-        database.execute(made, f"CREATE SCHEMA {project.search_path.split(',')[0]}")
+    if project.schema:
+        database.execute(made, f"CREATE SCHEMA {project.schema}")
     deployment = Deployment(project, made, folders())
     try:
         deployment.prepare()
@@ -255,6 +255,32 @@ def test_refusals_are_alike(deployment):
         assert (ours.status, ours.header("www-authenticate"), ours.json()) == (
             theirs.status, theirs.header("www-authenticate"), theirs.json(),
         )  # fmt: skip
+
+
+def test_odd_user_ids(deployment):
+    """Whatever stands in the user claim of a token that is signed right: Django's answer, or a refusal where it
+    crashes or converts loosely, and never an error."""
+    key, algorithm, claim, own = deployment.django.shell(
+        "from rest_framework_simplejwt.settings import api_settings as a\n"
+        "print(a.SIGNING_KEY)\nprint(a.ALGORITHM)\nprint(a.USER_ID_CLAIM)\n"
+        "print(User.objects.get(**{User.USERNAME_FIELD: name}).pk)\n",
+        name=deployment.project.names[0],
+    ).splitlines()  # fmt: skip
+    payload = tokens.claims(ok(deployment.log_in(deployment.countersign, deployment.project.obtain))["access"])
+    assert payload[claim] == own
+    odd = [
+        own.upper(), own.replace("-", ""), f" {own}", f"{own}\n", f"{{{own}}}", f"urn:uuid:{own}", f"{own}0", f"-{own}",
+        "", "0", "-1", "x", "1.0", "1e0", "a\0b", "00000000-0000-0000-0000-000000000000", str(2**31), str(2**63),
+        "9" * 40, 0, -1, 2**31, 2**63, 10**40, 1.5, True, None, [own], {"id": own},
+    ]  # fmt: skip
+    for value in [own, *odd]:
+        bearer = deployment.bearer(tokens.sign({**payload, claim: value}, key, algorithm))
+        theirs = deployment.django.whoami(bearer, deployment.project.protected)
+        ours = deployment.countersign.whoami(bearer)
+        if theirs.status == 200:
+            assert ours.status == (200 if value == own else ours.status) and ours.status in (200, 401), repr(value)
+        else:
+            assert ours.status == 401, repr(value)
 
 
 def test_changes_at_django_count_at_once(deployment):

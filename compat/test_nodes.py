@@ -5,6 +5,7 @@ wrongly, and all of it ends without help.
 """
 
 import http.client
+import signal
 import threading
 import time
 
@@ -20,10 +21,11 @@ from harness.servers import Countersign, Django
 from harness.traffic import Traffic
 
 NODES = 3
-AMOUNT = 600  # requests of each stretch of quiet
+AMOUNT = 1500  # requests of each stretch of quiet
 LOST = 400  # requests that must fail while the database is down
 NOTICE = 10.0  # seconds within which a node says that the database is gone
 RECOVERY = 10.0  # seconds within which all is well after the database is back
+SHORT = '\n[postgresql]\nconnect_timeout = "2s"\nstatement_timeout = "2s"\n'
 SHARE = 2.0  # seconds within which nginx sends a dead node's requests to the others
 CHOICE = Choice(simple_jwt={"ROTATE_REFRESH_TOKENS": True, "BLACKLIST_AFTER_ROTATION": True})
 
@@ -94,7 +96,13 @@ def cluster():
 
 
 @pytest.fixture
-def nodes(cluster, folders):
+def more(request):
+    """Further lines of the nodes' configuration."""
+    return getattr(request, "param", "")
+
+
+@pytest.fixture
+def nodes(cluster, folders, more):
     """Three nodes on a database with users; each has a port that it gets again."""
     folder = folders()
     shared = PostgresStages(cluster.url).empty(folder)
@@ -105,7 +113,8 @@ def nodes(cluster, folders):
     shared.close()
     nodes = []
     for number in range(NODES):
-        node = Countersign(CHOICE, shared, folder / f"node{number}", bind=f"127.0.0.1:{free_port()}")
+        text = CHOICE.countersign(shared, f"127.0.0.1:{free_port()}") + more
+        node = Countersign(CHOICE, shared, folder / f"node{number}", text)
         node.name = f"node{number}"
         nodes.append(node)
     try:
@@ -126,12 +135,7 @@ def nginx(nodes, folders):
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
 def test_a_node_dies_and_the_database_restarts(cluster, nodes, nginx, account, mode):
     """Whether the database stops in order or crashes: no wrong answer, recovery by itself, and every node tells the truth about itself all the while."""
-    people = [scripts.person(node, f"client{at}", PASSWORD) for at, node in enumerate([*nodes, *nodes])]
-    sessions = [scripts.Session(person) for person in people]
-    work = [
-        people[0].checks, people[1].checks, people[2].logs_in, people[3].is_impersonated,
-        sessions[4].rotates, sessions[5].rotates, sessions[0].ends,
-    ]  # fmt: skip
+    work, sessions = load(nodes)
     dying, rest = nodes[0], nodes[1:]
     with Watch(nodes) as watch, Traffic(nginx.port).start(work) as traffic:
         traffic.wait_for(AMOUNT)
@@ -173,22 +177,71 @@ def test_a_node_dies_and_the_database_restarts(cluster, nodes, nginx, account, m
     assert watch.statuses("/readyz", started + ready, nodes=rest) == {200}
     assert watch.statuses("/readyz", again + RECOVERY) <= {200}
 
+    assert_recorded(nodes[0].database, sessions)
+
+
+@pytest.mark.parametrize("more", [SHORT], ids=["short"], indirect=True)
+def test_the_database_hangs(cluster, nodes, nginx, account):
+    """A database that takes connections and says nothing, as behind a cut cable: nodes say so in time, answer 5xx
+    instead of waiting on, and are well again when it is."""
+    work, sessions = load(nodes)
+    with Watch(nodes) as watch, Traffic(nginx.port).start(work) as traffic:
+        traffic.wait_for(AMOUNT)
+        stopping = time.monotonic()
+        cluster.signal(signal.SIGSTOP)
+        try:
+            noticed = watch.wait_until(503, nodes, NOTICE)
+            wait_for_losses(traffic, stopping, len(work))
+        finally:
+            starting = time.monotonic()
+            cluster.signal(signal.SIGCONT)
+        ready = watch.wait_until(200, nodes, RECOVERY)
+        traffic.wait_for(AMOUNT)
+    lost = [at - starting for at, *_ in traffic.lost]
+    account(
+        f"{NODES} nodes: PostgreSQL silent for {starting - stopping:.2f} s, {len(lost)} requests lost\n"
+        f"seconds until nodes noticed {noticed:.2f}, were ready again {ready:.2f}, "
+        f"last lost request after the end {max(0.0, *lost):.2f}",
+        traffic,
+    )
+    assert traffic.wrong == []
+    assert max(lost) <= RECOVERY
+    assert {status for _, _, status in traffic.lost} <= {500, 503, 504}
+    assert watch.statuses("/healthz") == {200}
+    assert watch.statuses("/readyz", until=stopping) == {200}
+    assert watch.statuses("/readyz", starting + ready) == {200}
+    assert_recorded(nodes[0].database, sessions)
+
+
+def load(nodes):
+    """Scripts of every kind for as many clients, and the sessions among them."""
+    people = [scripts.person(node, f"client{at}", PASSWORD) for at, node in enumerate([*nodes, *nodes])]
+    sessions = [scripts.Session(person) for person in people]
+    work = [
+        people[0].checks, people[1].checks, people[2].logs_in, people[3].is_impersonated,
+        sessions[4].rotates, sessions[5].rotates, sessions[0].ends,
+    ]  # fmt: skip
+    return work, sessions
+
+
+def assert_recorded(shared, sessions):
+    """Every refresh token that a client received is on record, and the used-up ones as such."""
     stored = {
         row["token"]: row["blacklisted"]
         for row in database.rows(
-            nodes[0].database,
+            shared,
             """SELECT o.token, b.id IS NOT NULL AS blacklisted FROM token_blacklist_outstandingtoken o
                LEFT JOIN token_blacklist_blacklistedtoken b ON b.token_id = o.id""",
         )
     }
     for session in sessions:
-        assert set(session.given) <= set(stored), "a refresh token that a client received is not on record"
-        assert all(stored[token] for token in session.used), "a used-up token is not on record as such"
+        assert set(session.given) <= set(stored)
+        assert all(stored[token] for token in session.used)
 
 
-def wait_for_losses(traffic, since, deadline=30.0):
+def wait_for_losses(traffic, since, number=LOST, deadline=60.0):
     """Waits until clients have felt the outage."""
     end = time.monotonic() + deadline
-    while sum(at >= since for at, *_ in list(traffic.lost)) < LOST:
+    while sum(at >= since for at, *_ in list(traffic.lost)) < number:
         assert time.monotonic() < end, f"requests do not fail without a database:\n{traffic.table()}"
         time.sleep(0.01)

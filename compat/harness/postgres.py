@@ -8,6 +8,7 @@ import contextlib
 import itertools
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -207,8 +208,22 @@ class Cluster:
         """Stops it and waits until it is gone; its clients' connections end."""
         self._run("pg_ctl", "-D", self.data, "-m", mode, "-w", "-s", "stop")
 
+    def processes(self):
+        """Process ids of the server and of all its children."""
+        first = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
+        children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        return [first, *map(int, children)]
+
+    def signal(self, number):
+        """Sends a signal to all of it: SIGSTOP makes a server that takes connections and says nothing."""
+        for process in self.processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, number)
+
     def close(self):
         """Takes it away."""
+        with contextlib.suppress(OSError):
+            self.signal(signal.SIGCONT)
         with contextlib.suppress(subprocess.CalledProcessError):  # it may be down
             self.stop("immediate")
         shutil.rmtree(self.folder, ignore_errors=True)

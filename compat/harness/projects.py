@@ -27,8 +27,8 @@ class Project:
     rotates: bool = False
     blacklists_when_rotating: bool = False
     disables: bool = True  # the user model has a column is_active
+    schema: str | None = None  # where the users are, if not in public
     search_path: str | None = None
-    user_table: str = "auth_user"
     stores: tuple = ("postgres",)
 
     def credentials(self, path, name, password):
@@ -50,17 +50,22 @@ PROJECTS = (
     Project(
         "email_user", "club", "email", ("alice@example.com", "Bob@example.com", "zoë@example.com"),
         "/api/v1/key/", "/api/v1/session/", "/api/v1/session/renew/", "/api/v1/session/check/",
-        "/api/v1/session/end/", "/api/v1/membership/", user_table="members_member",
+        "/api/v1/session/end/", "/api/v1/membership/",
     ),
     Project(
         "uuid_user", "clinic", "phone", ("+49 30 1234", "+49 30 5678", "+1 (212) 0"),
         "/clinic/token/", "/clinic/jwt/", "/clinic/jwt/refresh/", "/clinic/jwt/verify/", "/clinic/jwt/revoke/",
-        "/clinic/appointments/", disables=False, search_path="accounts,public", user_table="accounts.people_person",
+        "/clinic/appointments/", disables=False, schema="accounts", search_path="accounts,public",
     ),
     Project(
         "mixed_case", "legacy", "login", ("Alice", "BOB", 'O"Neil'),
         "/api/key", "/api/jwt/create", "/api/jwt/refresh", "/api/jwt/verify", "/api/jwt/blacklist",
-        "/api/orders", scheme="JWT", rotates=True, user_table='"AppUsers"',
+        "/api/orders", scheme="JWT", rotates=True,
+    ),
+    Project(
+        "other_schema", "guild", "username", ("alice", "bob", "Zoë"),
+        "/guild/door/key/", "/guild/door/", "/guild/door/again/", "/guild/door/look/", "/guild/door/leave/",
+        "/guild/works/", rotates=True, blacklists_when_rotating=True, schema="people",
     ),
 )  # fmt: skip
 

@@ -29,6 +29,23 @@ def countersign_program():
     return str(program.resolve())
 
 
+# Runs each line of its input, a JSON string, as Python; connections do not outlive the line.
+SHELL = """
+import contextlib, io, json, sys, traceback
+from django.contrib.auth import get_user_model
+from django.db import connections
+for line in sys.stdin:
+    printed, error = io.StringIO(), None
+    try:
+        with contextlib.redirect_stdout(printed):
+            exec(json.loads(line), {"User": get_user_model()})
+    except Exception:
+        error = traceback.format_exc()
+    connections.close_all()
+    print(json.dumps([printed.getvalue(), error]), flush=True)
+"""
+
+
 class Server:
     """A running server of either kind."""
 
@@ -103,6 +120,7 @@ class Gunicorn(Server):
     directory = PROJECT
     application = "wsgi:application"
     workers, threads = 1, 4
+    _shell = None
 
     def environment(self):
         """Environment of gunicorn and manage.py."""
@@ -143,12 +161,28 @@ class Gunicorn(Server):
         )  # fmt: skip
 
     def shell(self, code, **names):
-        """Runs lines of Python in the project, as `manage.py shell` does, with some names set; what they print."""
+        """Runs lines of Python in the project, with some names set; what they print.
+
+        All of a server's lines are run by one `manage.py shell`, as each start of Django takes a second.
+        """
         given = "".join(f"{name} = {value!r}\n" for name, value in names.items())
-        setup = "from django.contrib.auth import get_user_model\nUser = get_user_model()\n"
-        result = self.run("shell", "--verbosity", "0", "-c", setup + given + code)
-        assert result.returncode == 0, result.stderr
-        return result.stdout
+        if self._shell is None:
+            self._shell = subprocess.Popen(
+                self.argv("shell", "--verbosity", "0", "-c", SHELL), env=self.environment(), cwd=self.folder,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            )  # fmt: skip
+        self._shell.stdin.write(json.dumps(given + code) + "\n")
+        self._shell.stdin.flush()
+        printed, error = json.loads(self._shell.stdout.readline())
+        assert error is None, error
+        return printed
+
+    def stop(self):
+        """Ends the shell with the server."""
+        if self._shell is not None:
+            self._shell.communicate()
+            self._shell = None
+        super().stop()
 
 
 class Django(Gunicorn):
@@ -181,14 +215,14 @@ class Countersign(Server):
     flags = ()
     announced = False
 
-    def __init__(self, choice, database, folder=None, text=None, bind="127.0.0.1:0"):
+    def __init__(self, choice, database, folder=None, text=None):
         super().__init__(choice, database, folder)
-        self.text, self.bind = text, bind
+        self.text = text
 
     def config(self):
         """Writes the configuration file and returns its path."""
         path = self.folder / "countersign.toml"
-        text = self.text if self.text is not None else self.choice.countersign(self.database, self.bind)
+        text = self.text if self.text is not None else self.choice.countersign(self.database)
         path.write_text(text)
         return path
 

@@ -13,6 +13,7 @@ use http::header::{AUTHORIZATION, HeaderName};
 use crate::authority::{Authority, UserIdSource};
 use crate::basic_header::decode_basic;
 use crate::claim_value::{is_truthy, to_integer, to_text};
+use crate::client::{ClientAddress, Credentials};
 use crate::failure::Failure;
 
 /// One authentication class.
@@ -137,8 +138,9 @@ impl Identity {
 
 impl Authority {
     /// Tries the schemes in order: the first that does not abstain decides, and where one finds bad credentials ([`Failure`])
-    /// the later ones are not tried. DRF 3.18 `Request._authenticate`.
-    pub async fn authenticate(&self, schemes: &[Scheme], headers: &HeaderMap) -> Authentication {
+    /// the later ones are not tried. `client` is whom a hash counts against ([`Scheme::Basic`]). DRF 3.18
+    /// `Request._authenticate`.
+    pub async fn authenticate(&self, schemes: &[Scheme], headers: &HeaderMap, client: ClientAddress) -> Authentication {
         let mut read_session = false;
         for scheme in schemes {
             read_session |= matches!(scheme, Scheme::Session);
@@ -146,7 +148,7 @@ impl Authority {
                 Scheme::Token { keyword, table } => self.by_token(keyword, table, headers).await,
                 Scheme::Jwt => self.by_jwt(headers).await,
                 Scheme::JwtStateless => self.by_stateless_jwt(headers).await,
-                Scheme::Basic => self.by_basic(headers).await,
+                Scheme::Basic => self.by_basic(headers, client).await,
                 Scheme::Session => Ok(None),
             };
             let result = match tried {
@@ -195,7 +197,7 @@ impl Authority {
         Ok(Some(Principal::User(user)))
     }
 
-    async fn by_basic(&self, headers: &HeaderMap) -> Result<Option<Principal>, Failure> {
+    async fn by_basic(&self, headers: &HeaderMap, client: ClientAddress) -> Result<Option<Principal>, Failure> {
         let Some(header) = joined(headers, &AUTHORIZATION) else { return Ok(None) };
         let Some(credentials) = after_keyword(&header, "Basic") else { return Ok(None) };
         let word = match credentials {
@@ -207,7 +209,8 @@ impl Authority {
         };
         let (username, password) = decode_basic(word)
             .ok_or(Failure::BadHeader("Invalid basic header. Credentials not correctly base64 encoded."))?;
-        let user = self.login(&username, Password::new(password)).await?.ok_or(Failure::InvalidBasicCredentials)?;
+        let credentials = Credentials::new(&username, Password::new(password)).from_address(client);
+        let user = self.login(credentials).await?.ok_or(Failure::InvalidBasicCredentials)?;
         if !user.is_active {
             return Err(Failure::InactiveUser);
         }

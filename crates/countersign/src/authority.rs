@@ -7,7 +7,7 @@ use countersign_store::{Store, StoreError, TokenTable, UserField};
 use jiff::Timestamp;
 
 use crate::clock::{Clock, Entropy, EntropyFailed, SystemClock, SystemEntropy, fresh_jti, random};
-use crate::hashing::HashingPool;
+use crate::hashing::{Hashing, HashingStats};
 use crate::settings::Settings;
 
 /// The table of DRF's `authtoken` app.
@@ -24,7 +24,7 @@ struct Inner {
     settings: Settings,
     user_id: UserIdSource,
     tokens: Option<TokenTable>,
-    hashing: HashingPool,
+    hashing: Hashing,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
@@ -61,7 +61,8 @@ impl AuthorityBuilder {
         self
     }
 
-    /// Checks the settings against the database and puts the parts together.
+    /// Checks the settings against the database, puts the parts together and starts the hashing threads, which end when the
+    /// last clone of the authority is dropped.
     ///
     /// # Errors
     /// [`StoreError`] when `USER_ID_FIELD` names no usable column, or the database does not answer.
@@ -70,7 +71,7 @@ impl AuthorityBuilder {
         let field = store.user_field(&settings.simple_jwt.user_id_field).await?;
         let user_id = if field.is_primary_key() { UserIdSource::PrimaryKey } else { UserIdSource::Field(field) };
         let tokens = if settings.apps.authtoken { Some(store.token_table(AUTHTOKEN_TABLE).await?) } else { None };
-        let hashing = HashingPool::new(settings.hashing_threads, settings.hashing_queue);
+        let hashing = Hashing::start(&settings.hashing, &settings.hashers);
         Ok(Authority { inner: Arc::new(Inner { store, settings, user_id, tokens, hashing, clock, entropy }) })
     }
 }
@@ -109,7 +110,13 @@ impl Authority {
         self.inner.tokens.as_ref()
     }
 
-    pub(crate) fn hashing(&self) -> &HashingPool {
+    /// What became of password hashes so far, and how many run and wait now.
+    #[must_use]
+    pub fn hashing_stats(&self) -> HashingStats {
+        self.inner.hashing.stats()
+    }
+
+    pub(crate) fn hashing(&self) -> &Hashing {
         &self.inner.hashing
     }
 

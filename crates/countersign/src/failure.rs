@@ -1,6 +1,8 @@
 //! Every refusal a client can read: one variant a sentence, with its status and body. Causes are logged where the response is
 //! made; the client sees the wire text only.
 
+use std::time::Duration;
+
 use countersign_formats::json::{Object, Value};
 use countersign_formats::jwt::{Refusal, TokenType};
 use countersign_formats::request_body::FieldErrors;
@@ -95,7 +97,10 @@ pub enum Failure {
     BadRequestPage,
     /// More logins wait than can be served in time (SECURITY A3).
     #[error("Service temporarily unavailable, try again later.")]
-    Overloaded,
+    Overloaded {
+        /// When a login that comes again may be served, by what waits now.
+        retry_after: Duration,
+    },
     /// The database did not answer; the client learns nothing more.
     #[error("A server error occurred.")]
     Store(#[from] StoreError),
@@ -119,9 +124,7 @@ impl Failure {
             Self::MethodNotAllowed(_) => 405,
             Self::NotAcceptable => 406,
             Self::UnsupportedMediaType(_) => 415,
-            Self::Overloaded | Self::Store(StoreError::Unavailable { .. } | StoreError::Busy | StoreError::Closed) => {
-                503
-            }
+            _ if self.retry_after().is_some() => 503,
             Self::Store(_) | Self::Entropy(_) | Self::Hashing => 500,
             _ => 400,
         }
@@ -149,6 +152,18 @@ impl Failure {
                 | Self::NoUserForToken
                 | Self::Token(_)
         )
+    }
+
+    /// The seconds after which a client may try again, at least one: `Retry-After` of a 503 (RFC 9110 §10.2.3).
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::Overloaded { retry_after } => {
+                Some(retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0)).map(|seconds| seconds.max(1))
+            }
+            Self::Store(StoreError::Unavailable { .. } | StoreError::Busy | StoreError::Closed) => Some(1),
+            _ => None,
+        }
     }
 
     /// The machine-readable `code` member, where the reference sends one.

@@ -1,91 +1,196 @@
-//! The bounded door to password hashing: a set number of hashes at once, a set number waiting, and a refusal beyond that,
-//! before a thread is taken (SECURITY A3). No database connection is held while a job runs.
+//! The bounded door to password hashing, and the threads behind it (SECURITY A3).
+//!
+//! Jobs wait in a queue that is bounded, in which clients take turns, and which refuses at once what it could not serve in
+//! time. Workers take them: PBKDF2-HMAC-SHA256 into lanes that run side by side and are refilled as soon as a job is done,
+//! anything else as a whole, within a memory budget. No database connection is held while a job runs.
+//!
+//! [`scheduler`] decides, [`worker`] works; this file joins them to threads and to futures.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+mod demand;
+mod forecast;
+mod line;
+mod plan;
+mod priority;
+mod scheduler;
+mod task;
+#[cfg(test)]
+mod tests;
+mod worker;
 
-use tokio::sync::Semaphore;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+use countersign_formats::password::{EncodeError, Hashers, Job, NewHash, Verdict};
+use countersign_lanes::{Costs, Lanes};
+use tokio::sync::oneshot;
+
+use crate::client::ClientAddress;
 use crate::failure::Failure;
+use crate::settings::HashingSettings;
+use demand::{Demand, Limits};
+use scheduler::{JobId, Refused, Scheduler};
+use task::{Died, Task};
+use worker::Worker;
 
-/// Runs hashing work on threads of its own.
+pub use scheduler::HashingStats;
+
+/// The door. When it is dropped, its threads end and those who still wait are answered as if too many did.
 #[derive(Debug)]
-pub(crate) struct HashingPool {
-    threads: Arc<Semaphore>,
-    waiting: AtomicUsize,
-    queue: usize,
+pub(crate) struct Hashing {
+    shared: Arc<Shared>,
 }
 
-impl HashingPool {
-    /// A pool of `threads` hashes at once and at most `queue` waiting.
-    pub(crate) fn new(threads: usize, queue: usize) -> Self {
-        Self { threads: Arc::new(Semaphore::new(threads.max(1))), waiting: AtomicUsize::new(0), queue }
+/// What futures and workers share.
+struct Shared {
+    scheduler: Mutex<Scheduler<Task>>,
+    work: Condvar,
+    stopwatch: Box<dyn Stopwatch>,
+}
+
+/// Time since a start, which never goes back.
+trait Stopwatch: Send + Sync {
+    fn elapsed(&self) -> Duration;
+}
+
+impl Stopwatch for Instant {
+    fn elapsed(&self) -> Duration {
+        self.elapsed()
+    }
+}
+
+impl Hashing {
+    /// Measures what hashing costs on this machine, which takes some 3 ms, and starts the threads.
+    ///
+    /// # Panics
+    /// When the operating system gives no thread, as [`std::thread::spawn`].
+    pub(crate) fn start(settings: &HashingSettings, hashers: &Hashers) -> Self {
+        let lanes = Lanes::new(settings.backends, &Costs::measure(settings.backends));
+        let (door, workers) = Self::stopped(settings, hashers, lanes, Box::new(Instant::now()));
+        for (number, worker) in workers.into_iter().enumerate() {
+            let nice = settings.nice;
+            let thread = std::thread::Builder::new().name(format!("hashing-{number}"));
+            let started = thread.spawn(move || {
+                priority::lower(nice);
+                worker.run();
+            });
+            started.expect("a thread for password hashing");
+        }
+        door
     }
 
-    /// Runs `work` when a thread is free.
+    /// The door without its threads: the workers wait to be run.
+    fn stopped(
+        settings: &HashingSettings,
+        hashers: &Hashers,
+        lanes: Lanes,
+        stopwatch: Box<dyn Stopwatch>,
+    ) -> (Self, Vec<Worker>) {
+        let limits = Limits { queue: settings.queue, memory: settings.memory, deadline: settings.deadline };
+        let workers = settings.threads.max(1);
+        let typical = Demand::of(&hashers.preferred_work());
+        let scheduler = Mutex::new(Scheduler::new(limits, lanes, workers, typical));
+        let shared = Arc::new(Shared { scheduler, work: Condvar::new(), stopwatch });
+        let workers = (0..workers).map(|index| Worker::new(Arc::clone(&shared), index, lanes)).collect();
+        (Self { shared }, workers)
+    }
+
+    /// A place for one job of `client`.
     ///
     /// # Errors
-    /// [`Failure::Overloaded`] when the queue is full, [`Failure::Hashing`] when the work panicked.
-    pub(crate) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
-        let permit = if let Ok(permit) = Arc::clone(&self.threads).try_acquire_owned() {
-            permit
-        } else {
-            let place = Place::take(&self.waiting, self.queue).ok_or(Failure::Overloaded)?;
-            let permit = Arc::clone(&self.threads).acquire_owned().await.map_err(|_| Failure::Hashing)?;
-            drop(place);
-            permit
-        };
-        let task = tokio::task::spawn_blocking(move || {
-            let _permit = permit; // given back when the work is done, also when the client has gone away
-            work()
-        });
-        task.await.map_err(|_| Failure::Hashing)
+    /// [`Failure::Overloaded`], at once, when there is none or it would come too late.
+    pub(crate) fn admit(&self, client: ClientAddress) -> Result<Place, Failure> {
+        let now = self.shared.elapsed();
+        match self.shared.scheduler().admit(client, now) {
+            Ok(id) => Ok(Place { shared: Arc::clone(&self.shared), id, client }),
+            Err(Refused { retry_after }) => Err(Failure::Overloaded { retry_after }),
+        }
+    }
+
+    /// What became of jobs so far, and what they are doing.
+    pub(crate) fn stats(&self) -> HashingStats {
+        self.shared.scheduler().stats()
     }
 }
 
-/// A place in the queue, given back on drop, so that a client that goes away leaves it.
-struct Place<'a>(&'a AtomicUsize);
-
-impl<'a> Place<'a> {
-    fn take(waiting: &'a AtomicUsize, limit: usize) -> Option<Self> {
-        waiting
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |count| (count < limit).then_some(count + 1))
-            .ok()
-            .map(|_| Self(waiting))
-    }
-}
-
-impl Drop for Place<'_> {
+impl Drop for Hashing {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
+        let waiting = self.shared.scheduler().close();
+        self.shared.wake_all();
+        drop(waiting);
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::sync::mpsc;
+/// A job's place, from its admission to its answer. Dropped with the future of a client that goes away, it leaves the queue or
+/// its lane.
+#[derive(Debug)]
+pub(crate) struct Place {
+    shared: Arc<Shared>,
+    id: JobId,
+    client: ClientAddress,
+}
 
-    use super::*;
+impl Place {
+    /// Judges a password.
+    ///
+    /// # Errors
+    /// [`Failure::Overloaded`] when the deadline passed first, [`Failure::Hashing`] when the hashing code panicked.
+    pub(crate) async fn check(self, job: Job) -> Result<Verdict, Failure> {
+        let (answer, answered) = oneshot::channel();
+        self.submit(Task::Check(job, answer), answered).await
+    }
 
-    #[tokio::test]
-    async fn a3_a_full_queue_refuses_at_once() {
-        let pool = Arc::new(HashingPool::new(1, 0));
-        let (started, has_started) = tokio::sync::oneshot::channel();
-        let (release, released) = mpsc::channel::<()>();
-        let busy = tokio::spawn({
-            let pool = Arc::clone(&pool);
-            async move {
-                pool.run(move || {
-                    let _ = started.send(());
-                    let _ = released.recv();
-                })
-                .await
-            }
-        });
-        has_started.await.expect("the first job runs");
-        assert!(matches!(pool.run(|| ()).await, Err(Failure::Overloaded)));
-        release.send(()).expect("the first job waits for this");
-        busy.await.expect("joined").expect("hashed");
-        pool.run(|| ()).await.expect("free again");
+    /// Makes a hash.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check); and, within, those of the hash.
+    pub(crate) async fn make(self, hash: NewHash) -> Result<Result<String, EncodeError>, Failure> {
+        let (answer, answered) = oneshot::channel();
+        self.submit(Task::Make(hash, answer), answered).await
+    }
+
+    async fn submit<A>(self, task: Task, answered: oneshot::Receiver<Result<A, Died>>) -> Result<A, Failure> {
+        let late = self.shared.scheduler().submit(self.id, task.demand(), task).err();
+        drop(late);
+        self.shared.work.notify_one();
+        match answered.await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(Died)) => Err(Failure::Hashing),
+            Err(_) => Err(Failure::Overloaded { retry_after: self.shared.scheduler().predict(self.client) }),
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // Nothing is left of it once it is answered or expired.
+        let waiting = self.shared.scheduler().abandon(self.id);
+        drop(waiting);
+    }
+}
+
+impl Shared {
+    fn scheduler(&self) -> MutexGuard<'_, Scheduler<Task>> {
+        self.scheduler.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.stopwatch.elapsed()
+    }
+
+    fn wait_for_work(&self, worker: usize) {
+        let mut scheduler = self.scheduler();
+        while !scheduler.is_closed() && !scheduler.has_work_for(worker) {
+            scheduler = self.work.wait(scheduler).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn wake_all(&self) {
+        self.work.notify_all();
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Shared").finish_non_exhaustive()
     }
 }

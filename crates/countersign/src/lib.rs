@@ -7,7 +7,7 @@
 //! [`Failure`], which knows its status and its body to the byte.
 //!
 //! ```
-//! use countersign::{Authority, Failure, Scheme, Settings};
+//! use countersign::{Authority, ClientAddress, Credentials, Failure, Scheme, Settings};
 //! use countersign_formats::jwt::{HmacAlgorithm, HmacSecret, SigningKey};
 //! use countersign_formats::password::Password;
 //! use countersign_store::{DatabaseUrl, InstalledApps, Store, StoreOptions};
@@ -23,16 +23,18 @@
 //! let authority = Authority::builder(store, settings).build().await?;
 //!
 //! // Unknown, inactive and wrong read alike.
-//! let refused = authority.obtain_pair("alice", Password::new("correct horse")).await.unwrap_err();
+//! let credentials = Credentials::new("alice", Password::new("correct horse"));
+//! let refused = authority.obtain_pair(credentials).await.unwrap_err();
 //! assert_eq!(refused.to_string(), "No active account found with the given credentials");
 //! assert_eq!(refused.status(), 401);
 //!
 //! // Without credentials a request comes from nobody; with bad ones it is refused.
 //! let mut headers = HeaderMap::new();
-//! let nobody = authority.authenticate(&[Scheme::Jwt], &headers).await.result?;
+//! let client = ClientAddress::UNKNOWN;
+//! let nobody = authority.authenticate(&[Scheme::Jwt], &headers, client).await.result?;
 //! assert!(!nobody.is_authenticated());
 //! headers.insert(AUTHORIZATION, "Bearer nonsense".parse()?);
-//! let refused = authority.authenticate(&[Scheme::Jwt], &headers).await.result.unwrap_err();
+//! let refused = authority.authenticate(&[Scheme::Jwt], &headers, client).await.result.unwrap_err();
 //! assert!(matches!(refused, Failure::NoTokenClass(_)));
 //! # Ok(())
 //! # }
@@ -42,6 +44,7 @@ mod authenticate;
 mod authority;
 mod basic_header;
 mod claim_value;
+mod client;
 pub mod clock;
 mod failure;
 mod hashing;
@@ -53,7 +56,9 @@ pub mod testing;
 
 pub use authenticate::{Authentication, Identity, Principal, Scheme};
 pub use authority::{AUTHTOKEN_TABLE, Authority, AuthorityBuilder};
+pub use client::{ClientAddress, Credentials};
 pub use failure::Failure;
+pub use hashing::HashingStats;
 pub use pair::{Pair, Refreshed};
 pub use permission::{ModelName, Permission};
 pub use settings::Settings;

@@ -1,9 +1,11 @@
-//! Credentials to user: bounded hashing, the same work for unknown, inactive and wrong, and Django's upgrade on login.
+//! Credentials to user: the same work for unknown, inactive and wrong, and Django's upgrade on login.
 
 use countersign_formats::password::{Password, SaltEntropy};
+use countersign_formats::token_key::TokenKey;
 use countersign_store::{EncodedPassword, User};
 
 use crate::authority::Authority;
+use crate::client::{ClientAddress, Credentials};
 use crate::failure::Failure;
 use crate::settings::AuthenticationBackend;
 
@@ -14,23 +16,19 @@ impl Authority {
     /// A matching password whose hash is not what the preferred hasher would make is re-hashed and saved, also for an inactive
     /// user, as Django does. A concurrent change of the password wins over the re-hash.
     ///
+    /// Differs: a login that could not be hashed in time is refused, before the database is asked (SECURITY A3); a re-hash that
+    /// could not be is left to the next login.
+    ///
     /// # Errors
-    /// [`Failure::Overloaded`] when too many logins wait, [`Failure::Store`] and [`Failure::Entropy`].
-    pub async fn login(&self, username: &str, password: Password) -> Result<Option<User>, Failure> {
+    /// [`Failure::Overloaded`] when too many logins wait, [`Failure::Store`], [`Failure::Entropy`] and [`Failure::Hashing`].
+    pub async fn login(&self, credentials: Credentials<'_>) -> Result<Option<User>, Failure> {
+        let Credentials { username, password, client } = credentials;
+        // Before anything is known of the user, so that a refusal tells nothing.
+        let place = self.hashing().admit(client)?;
         let found = self.store().user_by_username(username).await?;
-        let hashers = self.settings().hashers.clone();
-        let stored = found.as_ref().map(|user| user.password.expose().to_owned());
-        let salt = SaltEntropy::new(self.random()?);
-        let fresh_salt = SaltEntropy::new(self.random()?);
-        let (verdict, upgraded) = self
-            .hashing()
-            .run(move || {
-                let verdict = hashers.job(password.clone(), stored.as_deref(), salt).run();
-                let upgraded = (verdict.matches && verdict.must_update).then(|| hashers.encode(&password, fresh_salt));
-                let upgraded = upgraded.and_then(Result::ok);
-                (verdict, upgraded)
-            })
-            .await?;
+        let stored = found.as_ref().map(|user| user.password.expose());
+        let job = self.settings().hashers.job(password.clone(), stored, SaltEntropy::new(self.random()?));
+        let verdict = place.check(job).await?;
         let Some(mut user) = found else { return Ok(None) };
         if let Some(refusal) = &verdict.refused {
             tracing::error!(user.id = %user.id, reason = %refusal, "stored password hash refused");
@@ -38,7 +36,8 @@ impl Authority {
         if !verdict.matches {
             return Ok(None);
         }
-        if let Some(encoded) = upgraded
+        if verdict.must_update
+            && let Some(encoded) = self.fresh_hash(&password, client).await?
             && self.store().replace_password(&user.id, user.password.expose(), &encoded).await?
         {
             user.password = EncodedPassword::new(encoded);
@@ -47,18 +46,29 @@ impl Authority {
         Ok(may_log_in.then_some(user))
     }
 
+    /// What the preferred hasher makes of a password; `None` when it does not take it, or not now.
+    async fn fresh_hash(&self, password: &Password, client: ClientAddress) -> Result<Option<String>, Failure> {
+        let salt = SaltEntropy::new(self.random()?);
+        let Ok(hash) = self.settings().hashers.new_hash(password, salt) else { return Ok(None) };
+        let made = match self.hashing().admit(client) {
+            Ok(place) => place.make(hash).await,
+            Err(refused) => Err(refused),
+        };
+        match made {
+            Ok(made) => Ok(made.ok()),
+            Err(Failure::Overloaded { .. }) => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
     /// DRF's token of the user these credentials belong to, made on first use. DRF 3.18 `ObtainAuthToken.post`.
     ///
     /// # Errors
     /// [`Failure::UnableToLogIn`], and those of [`login`](Self::login).
-    pub async fn obtain_auth_token(
-        &self,
-        username: &str,
-        password: Password,
-    ) -> Result<countersign_formats::token_key::TokenKey, Failure> {
+    pub async fn obtain_auth_token(&self, credentials: Credentials<'_>) -> Result<TokenKey, Failure> {
         let table = self.tokens().ok_or(Failure::NotFound)?;
-        let user = self.login(username, password).await?.ok_or(Failure::UnableToLogIn)?;
-        let fresh = countersign_formats::token_key::TokenKey::from_entropy(self.random()?);
+        let user = self.login(credentials).await?.ok_or(Failure::UnableToLogIn)?;
+        let fresh = TokenKey::from_entropy(self.random()?);
         Ok(self.store().token_get_or_create(table, &user.id, &fresh, self.now()).await?)
     }
 }

@@ -4,13 +4,13 @@ use countersign_formats::json::Value;
 use countersign_formats::jwt::{
     Cause, Claims, Lifetime, Refusal, TokenType, check_claim_not_expired, check_token, decode,
 };
-use countersign_formats::password::Password;
 use countersign_store::{Blacklisting, OutstandingToken, Rotation, User, UserId};
 use jiff::Timestamp;
 use md5::{Digest as _, Md5};
 
 use crate::authority::{Authority, UserIdSource};
 use crate::claim_value::{is_truthy, to_instant};
+use crate::client::Credentials;
 use crate::failure::Failure;
 
 /// A refresh token and an access token made together.
@@ -48,8 +48,8 @@ impl Authority {
     ///
     /// # Errors
     /// [`Failure::NoActiveAccount`] when the credentials or the user are refused, and those of [`login`](Self::login).
-    pub async fn obtain_pair(&self, username: &str, password: Password) -> Result<Pair, Failure> {
-        let user = self.jwt_login(username, password).await?;
+    pub async fn obtain_pair(&self, credentials: Credentials<'_>) -> Result<Pair, Failure> {
+        let user = self.jwt_login(credentials).await?;
         let now = self.now();
         let settings = &self.settings().simple_jwt;
         let refresh = self.issue(TokenType::Refresh, &user, now).await?;
@@ -64,8 +64,8 @@ impl Authority {
     ///
     /// # Errors
     /// As [`obtain_pair`](Self::obtain_pair).
-    pub async fn obtain_sliding(&self, username: &str, password: Password) -> Result<String, Failure> {
-        let user = self.jwt_login(username, password).await?;
+    pub async fn obtain_sliding(&self, credentials: Credentials<'_>) -> Result<String, Failure> {
+        let user = self.jwt_login(credentials).await?;
         let now = self.now();
         let claims = self.issue(TokenType::Sliding, &user, now).await?;
         let token = self.sign(&claims);
@@ -185,8 +185,8 @@ impl Authority {
     }
 
     /// Credentials to a user that SimpleJWT serves. SimpleJWT 5.5 `default_user_authentication_rule`.
-    async fn jwt_login(&self, username: &str, password: Password) -> Result<User, Failure> {
-        let user = self.login(username, password).await?.ok_or(Failure::NoActiveAccount)?;
+    async fn jwt_login(&self, credentials: Credentials<'_>) -> Result<User, Failure> {
+        let user = self.login(credentials).await?.ok_or(Failure::NoActiveAccount)?;
         if self.settings().simple_jwt.check_user_is_active && !user.is_active {
             return Err(Failure::NoActiveAccount);
         }

@@ -1,11 +1,15 @@
 //! `SIMPLE_JWT`, the relevant part of `REST_FRAMEWORK` and Django's authentication settings, as typed values with their defaults.
 //! Names are Django's and SimpleJWT's in lower case.
 
+use std::time::Duration;
+
 use countersign_formats::jwt::{Rules, SigningKey, TokenType, VerifyingKey};
 use countersign_formats::password::Hashers;
 use countersign_store::InstalledApps;
 use http::HeaderName;
 use jiff::SignedDuration;
+
+pub use countersign_lanes::{Backend, Backends};
 
 /// Everything an [`Authority`](crate::Authority) decides by.
 #[derive(Debug, Clone)]
@@ -21,10 +25,8 @@ pub struct Settings {
     pub username_field: String,
     /// Which of the optional Django apps the database has.
     pub apps: InstalledApps,
-    /// How many password hashes run at once; further ones wait.
-    pub hashing_threads: usize,
-    /// How many logins may wait for a hashing thread before the next is refused with 503.
-    pub hashing_queue: usize,
+    /// How passwords are hashed.
+    pub hashing: HashingSettings,
 }
 
 impl Settings {
@@ -37,8 +39,38 @@ impl Settings {
             backend: AuthenticationBackend::Model,
             username_field: "username".to_owned(),
             apps: InstalledApps::default(),
-            hashing_threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-            hashing_queue: 256,
+            hashing: HashingSettings::default(),
+        }
+    }
+}
+
+/// How much of the machine password hashing gets, and how long a login may wait for it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct HashingSettings {
+    /// Threads that hash, at least one; one a core.
+    pub threads: usize,
+    /// How many logins may wait before the next is refused with 503; those of one client address may take a quarter of it.
+    pub queue: usize,
+    /// How long a login's hash may take, waiting included. One that could not be done in time is refused at once.
+    pub deadline: Duration,
+    /// Bytes that memory-hard hashes (argon2, scrypt) may fill at once. One that needs more runs when no other does.
+    pub memory: u64,
+    /// By how much the niceness of the hashing threads is above that of the others, 0 to 19 (Linux).
+    pub nice: u8,
+    /// What PBKDF2-HMAC-SHA256 may be computed with.
+    pub backends: Backends,
+}
+
+impl Default for HashingSettings {
+    fn default() -> Self {
+        Self {
+            threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            queue: 256,
+            deadline: Duration::from_secs(10),
+            memory: 256 * 1024 * 1024,
+            nice: 10,
+            backends: Backends::detect(),
         }
     }
 }

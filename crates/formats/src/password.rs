@@ -2,7 +2,9 @@
 //!
 //! The work is cut in three so that it can run anywhere: [`Hashers::job`] reads the stored text and decides what is to be
 //! computed, [`Job::run`] computes (or [`Job::advance`], one derivation at a time), and the [`Verdict`] says whether the
-//! password matches and whether a fresh hash should replace the stored one.
+//! password matches and whether a fresh hash should replace the stored one; [`Hashers::new_hash`] prepares that one. Whoever
+//! can compute PBKDF2-HMAC-SHA256 for several at once takes the derivation out ([`Job::pbkdf2`], [`NewHash::pbkdf2`]) and
+//! brings the digest back ([`Job::judge`], [`NewHash::finish`]).
 //!
 //! ```
 //! use countersign_formats::password::{Algorithm, Hashers, Password, SaltEntropy, WorkFactors};
@@ -23,7 +25,9 @@ mod argon2;
 mod cost;
 mod hashers;
 mod job;
+mod new_hash;
 mod salt;
+mod step;
 mod stored;
 mod work;
 
@@ -42,8 +46,10 @@ pub use algorithm::{Algorithm, UnknownHasher};
 pub use argon2::{Argon2Params, Argon2Variant, Argon2Version};
 pub use cost::estimated_cost;
 pub use hashers::{EncodeError, Hashers, HashersError, WorkFactors, is_usable, unusable};
-pub use job::{Job, Pbkdf2Job, Progress, Verdict};
+pub use job::{Job, Progress, Verdict};
+pub use new_hash::NewHash;
 pub use salt::{SaltEntropy, UnusableEntropy};
+pub use step::Pbkdf2Job;
 pub use stored::Refusal;
 pub use work::{
     MAX_ARGON2_KIB_PASSES, MAX_ARGON2_LANES, MAX_ARGON2_MEMORY_KIB, MAX_ARGON2_PASSES, MAX_BCRYPT_COST,

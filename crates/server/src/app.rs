@@ -20,6 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::Service as _;
 
+use crate::client::Peer;
 use crate::config::{Config, Resource, SchemeChoice};
 use crate::routes::{Routes, router};
 use crate::view::View;
@@ -31,6 +32,7 @@ const MAX_HEADERS: usize = 100;
 /// A server that is ready to accept connections.
 pub struct App {
     router: axum::Router,
+    authority: Authority,
     store: Store,
     bind: SocketAddr,
     header_timeout: Duration,
@@ -67,7 +69,7 @@ impl App {
             views.insert(path, view(&authority, resource).await?);
         }
         let routes = Routes {
-            authority,
+            authority: authority.clone(),
             settings: config.views,
             append_slash: config.append_slash,
             views,
@@ -75,12 +77,19 @@ impl App {
         };
         Ok(Self {
             router: router(routes),
+            authority,
             store,
             bind: config.bind,
             header_timeout: config.header_timeout,
             shutdown_timeout: config.shutdown_timeout,
             max_connections: config.max_connections,
         })
+    }
+
+    /// What the server decides with.
+    #[must_use]
+    pub fn authority(&self) -> &Authority {
+        &self.authority
     }
 
     /// Takes the configured address; port 0 picks a free one.
@@ -107,7 +116,7 @@ impl App {
                 () = &mut stop => break,
                 accepted = accept(&listener, &places) => accepted,
             };
-            let (stream, place) = match accepted {
+            let (stream, peer, place) = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) if is_the_clients(&error) => continue,
                 Err(error) => {
@@ -119,8 +128,9 @@ impl App {
             };
             let _ = stream.set_nodelay(true);
             let router = self.router.clone();
-            let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+            let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
                 let mut router = router.clone();
+                request.extensions_mut().insert(Peer(peer.ip()));
                 async move {
                     Ok::<_, Infallible>(
                         router.call(request.map(Body::new)).await.unwrap_or_else(|never| match never {}),
@@ -144,10 +154,13 @@ impl App {
 }
 
 /// The next connection, once there is a place for it.
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> std::io::Result<(TcpStream, OwnedSemaphorePermit)> {
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> std::io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.map_err(std::io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
-    Ok((stream, place))
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, peer, place))
 }
 
 /// Whether a connection failed because its client has gone, which is no fault of ours.

@@ -1,6 +1,8 @@
 //! The command line: Django's command names, one file a family.
 
+mod adopt;
 mod demo;
+mod doctor;
 mod prompt;
 mod serve;
 mod tokens;
@@ -12,7 +14,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::config::{Config, Overrides};
+use crate::config::{Config, ConfigError, Overrides};
 use crate::walkthrough::WalkthroughArgs;
 
 /// Django REST framework's authentication, in Rust: DRF tokens and SimpleJWT pairs over Django's own tables.
@@ -59,6 +61,10 @@ enum Command {
     Flushexpiredtokens,
     /// Check the configuration, and nothing else.
     Check,
+    /// Check configuration, database and clock for silent faults. Exit code 0: none, 1: warnings, 2: errors.
+    Doctor(doctor::DoctorArgs),
+    /// Read a Django project by running it, and write a configuration that stands in for its authentication.
+    Adopt(adopt::AdoptArgs),
     /// Log in to a server, step by step, and show what happens.
     Walkthrough(WalkthroughArgs),
     /// Print a completion script for a shell.
@@ -89,12 +95,20 @@ pub fn run() -> ExitCode {
             if error.is::<CommandError>() {
                 eprintln!("{error}");
             } else {
-                // One line: the error and its causes.
-                eprintln!("countersign: {error:#}");
+                eprintln!("countersign: {}", one_line(&error));
             }
             ExitCode::FAILURE
         }
     }
+}
+
+/// The error and its causes in one line; a cause that the text before it names already is not named again.
+fn one_line(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |line, cause| match line.as_str() {
+        "" => cause,
+        said if said.contains(&cause) => line,
+        said => format!("{said}: {cause}"),
+    })
 }
 
 fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
@@ -117,6 +131,11 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
             warn(&source.load(None)?);
             println!("The configuration holds together.");
         }
+        Command::Doctor(args) => {
+            let file = source.file();
+            return small_runtime()?.block_on(doctor::doctor(&args, file, source.load(None)));
+        }
+        Command::Adopt(args) => return adopt::adopt(&args),
         Command::Walkthrough(args) => {
             return Ok(if crate::walkthrough::run(&args)? { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
@@ -135,11 +154,16 @@ struct ConfigSource {
 }
 
 impl ConfigSource {
-    fn load(self, bind: Option<String>) -> anyhow::Result<Config> {
-        let file = self.file.or_else(|| {
+    /// The file named, or the usual one if it is there.
+    fn file(&self) -> Option<PathBuf> {
+        self.file.clone().or_else(|| {
             let usual = PathBuf::from("countersign.toml");
             usual.is_file().then_some(usual)
-        });
+        })
+    }
+
+    fn load(self, bind: Option<String>) -> Result<Config, ConfigError> {
+        let file = self.file();
         let mut overrides = Overrides::from_environment();
         if let Some(url) = self.database_url {
             overrides.flags.push(("--database-url", "database_url", url));
@@ -147,7 +171,7 @@ impl ConfigSource {
         if let Some(bind) = bind {
             overrides.flags.push(("--bind", "bind", bind));
         }
-        Ok(Config::load(file, &overrides)?)
+        Config::load(file, &overrides)
     }
 }
 

@@ -3,9 +3,11 @@
 
 mod database;
 mod duration;
+mod hashing;
 mod raw;
 mod resolve;
 mod resources;
+mod size;
 mod source;
 mod validators;
 
@@ -132,6 +134,10 @@ mod tests {
                 "countersign.toml:7: protected.1.permission: \"nobody\" is no permission class; use allow_any, is_authenticated, is_admin, is_authenticated_or_read_only or { kind = \"django_model_permissions\", model = \"auth.group\" }",
             ),
             ("[auth]\npassword_hashers = [\"md5\"]", "countersign.toml:4: auth.password_hashers: "),
+            (
+                "trusted_proxies = [\"nginx\"]",
+                "countersign.toml:3: trusted_proxies: \"nginx\" is no network; write for example \"127.0.0.1/32\"",
+            ),
             ("bind = \"nowhere\"", "countersign.toml:3: bind: \"nowhere\" is no address; write host:port"),
             ("secret_key_file = \"f\"", "countersign.toml:3: secret_key_file: secret_key is set as well"),
         ] {
@@ -152,6 +158,26 @@ mod tests {
     fn s2_a_refused_secret_is_not_shown() {
         let refusal = refusal("[simple_jwt]\nsigning_key = 12345678");
         assert_eq!(refusal, "countersign.toml:4: simple_jwt.signing_key: must be a text in quotes");
+    }
+
+    #[test]
+    fn a_higher_layer_takes_the_place_of_a_file_of_a_lower_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("c.toml");
+        let text = "secret_key_file = \"/nowhere/key\"\ndatabase_url_file = \"/nowhere/url\"\n";
+        std::fs::write(&file, text).expect("written");
+        let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let mut overrides = Overrides::default();
+        overrides.environment.push(variable("COUNTERSIGN_SECRET_KEY", &"k".repeat(40)));
+        overrides.environment.push(variable("COUNTERSIGN_DATABASE_URL", "sqlite:a.db"));
+        overrides.environment.push(variable("COUNTERSIGN_TRUSTED_PROXIES", "[\"127.0.0.1/32\"]"));
+        overrides.flags.push(("--database-url", "database_url", "sqlite:b.db".to_owned()));
+        let config = Config::load(Some(file.clone()), &overrides).expect("accepted");
+        assert_eq!(config.database.url.to_string(), "sqlite:b.db");
+        assert_eq!(config.warnings, [""; 0]);
+        overrides.environment.push(variable("COUNTERSIGN_SECRET_KEY_FILE", "/nowhere/key"));
+        let refusal = Config::load(Some(file), &overrides).expect_err("two of one layer").to_string();
+        assert!(refusal.contains("keep one of the two"), "{refusal}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What each path does once the request has passed its policy: field values in, a JSON value or a refusal out.
 
-use countersign::{Authority, Failure, Identity, Settings};
+use countersign::{Authority, ClientAddress, Credentials, Failure, Identity, Settings};
 use countersign_formats::json::{Object, Value};
 use countersign_formats::password::Password;
 use countersign_formats::request_body::CharField;
@@ -73,6 +73,7 @@ impl Endpoint {
         &self,
         authority: &Authority,
         identity: &Identity,
+        client: ClientAddress,
         values: Vec<FieldText>,
     ) -> Result<Answer, Failure> {
         let mut values = values.into_iter();
@@ -80,11 +81,11 @@ impl Endpoint {
         let mut body = Object::new();
         match self {
             Self::ObtainAuthToken => {
-                let key = authority.obtain_auth_token(&next(), Password::new(next().as_str())).await?;
+                let key = authority.obtain_auth_token(credentials(&next(), &next(), client)).await?;
                 body.set("token", key.expose());
             }
             Self::TokenObtainPair => {
-                let pair = authority.obtain_pair(&next(), Password::new(next().as_str())).await?;
+                let pair = authority.obtain_pair(credentials(&next(), &next(), client)).await?;
                 body.set("refresh", pair.refresh);
                 body.set("access", pair.access);
             }
@@ -98,7 +99,7 @@ impl Endpoint {
             Self::TokenVerify => authority.verify(&next()).await?,
             Self::TokenBlacklist => authority.blacklist(&next()).await?,
             Self::TokenObtainSliding => {
-                body.set("token", authority.obtain_sliding(&next(), Password::new(next().as_str())).await?);
+                body.set("token", authority.obtain_sliding(credentials(&next(), &next(), client)).await?);
             }
             Self::TokenRefreshSliding => body.set("token", authority.refresh_sliding(&next()).await?),
             Self::Whoami => {
@@ -164,6 +165,11 @@ impl Endpoint {
         }
         form
     }
+}
+
+/// What a login view's two fields hold.
+fn credentials<'a>(username: &'a str, password: &str, client: ClientAddress) -> Credentials<'a> {
+    Credentials::new(username, Password::new(password)).from_address(client)
 }
 
 /// DRF 3.18 `serializers.Field.bind`: `mobile_number` is called "Mobile number".

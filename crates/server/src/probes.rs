@@ -1,10 +1,15 @@
 //! What a load balancer or a supervisor asks: does the process live (`/healthz`), and can it serve (`/readyz`)? Outside DRF's request
 //! cycle: no credentials, no negotiation, no cache.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use countersign::Authority;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Method, Response, StatusCode};
+
+/// How long the database may take to answer a probe.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A question about the server itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,15 +28,27 @@ impl Probe {
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return response;
         }
-        if self == Self::Readiness
-            && let Err(error) = authority.store().health().await
-        {
-            tracing::warn!(%error, "not ready");
+        if self == Self::Readiness && !is_ready(authority).await {
             let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, "not ready\n");
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
             return response;
         }
         plain(StatusCode::OK, "ok\n")
+    }
+}
+
+/// Whether the database answers, soon enough for whoever asks every few seconds.
+async fn is_ready(authority: &Authority) -> bool {
+    match tokio::time::timeout(PATIENCE, authority.store().health()).await {
+        Ok(Ok(())) => true,
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "not ready");
+            false
+        }
+        Err(_) => {
+            tracing::warn!("not ready: the database does not answer");
+            false
+        }
     }
 }
 

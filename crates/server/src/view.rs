@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use countersign::{Authority, Failure, Identity, Permission, Scheme};
+use countersign::{Authority, ClientAddress, Failure, Identity, Permission, Scheme};
 use countersign_formats::json::{self, Object, Style, Value};
 use countersign_formats::negotiation::{NegotiationError, Renderer, Selected, format_from_query, select_renderer};
 use countersign_formats::request_body::{BodyError, CharField, Limits, Parser, parse, read_fields};
@@ -12,6 +12,7 @@ use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER, VARY, WWW_AUTHENTIC
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 
+use crate::client::TrustedProxies;
 use crate::endpoints::{Answer, Endpoint, FieldText};
 use crate::pages;
 use crate::routes::{html_page, joined_header};
@@ -30,6 +31,8 @@ pub(crate) struct ViewSettings {
     pub limits: Limits,
     /// How long a client may take to send a body.
     pub body_timeout: Duration,
+    /// Whose word about where clients are is taken.
+    pub trusted_proxies: TrustedProxies,
 }
 
 /// One path's policy and work.
@@ -118,10 +121,11 @@ impl View {
     }
 
     async fn handle(&self, authority: &Authority, settings: &ViewSettings, request: Request<Body>) -> Outcome {
-        let authentication = authority.authenticate(&self.schemes, request.headers()).await;
+        let client = settings.trusted_proxies.client_of(&request);
+        let authentication = authority.authenticate(&self.schemes, request.headers(), client).await;
         let read_session = authentication.read_session;
         let result = match authentication.result {
-            Ok(identity) => self.answer(authority, settings, &identity, request).await,
+            Ok(identity) => self.answer(authority, settings, &identity, client, request).await,
             Err(failure) => Err(failure),
         };
         Outcome { result, read_session }
@@ -132,6 +136,7 @@ impl View {
         authority: &Authority,
         settings: &ViewSettings,
         identity: &Identity,
+        client: ClientAddress,
         request: Request<Body>,
     ) -> Result<Answer, Failure> {
         let method = request.method();
@@ -146,10 +151,10 @@ impl View {
         }
         let fields = self.endpoint.fields(authority.settings());
         if fields.is_empty() {
-            return self.endpoint.answer(authority, identity, Vec::new()).await;
+            return self.endpoint.answer(authority, identity, client, Vec::new()).await;
         }
         let values = self.read_body(settings, &fields, request).await?;
-        self.endpoint.answer(authority, identity, values).await
+        self.endpoint.answer(authority, identity, client, values).await
     }
 
     /// Body to field values, in the order of `fields`.
@@ -206,7 +211,8 @@ impl View {
             }
             Err(failure @ Failure::Store(cause)) => {
                 tracing::warn!(error = cause as &dyn std::error::Error, "the database cannot be used for now");
-                (self.status(failure), json::render(&Failure::Overloaded.body(&settings.non_field_errors_key), style))
+                let overloaded = Failure::Overloaded { retry_after: Duration::ZERO };
+                (self.status(failure), json::render(&overloaded.body(&settings.non_field_errors_key), style))
             }
             Err(failure) => (self.status(failure), json::render(&failure.body(&settings.non_field_errors_key), style)),
         };
@@ -228,8 +234,8 @@ impl View {
         {
             response.headers_mut().insert(WWW_AUTHENTICATE, challenge.clone());
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Some(seconds) = outcome.result.as_ref().err().and_then(Failure::retry_after) {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         if self.endpoint.answers_with_secrets() {
             no_store(&mut response);

@@ -187,6 +187,13 @@ async fn migrate(
     let state = inspect(&tables, &rows, users);
 
     let (absent, adopted) = plan(&state, asked)?;
+    if !users.is_stock() && absent.iter().any(|app| app.label == "auth") {
+        let problem = format!(
+            "its users are to be those of {}, which the project's own `manage.py migrate` must make first",
+            users.table
+        );
+        return Err(StoreError::MigrationConflict { app: "auth", problem });
+    }
     if !recorded {
         transaction.script(MIGRATIONS_SCHEMA, Cow::Borrowed).await?;
     }

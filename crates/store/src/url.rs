@@ -21,7 +21,7 @@ pub(crate) use postgres::{PostgresUrl, SslMode};
 ///
 /// The path of a URL may be percent-encoded; a bare path is taken as it is. The parameters of a PostgreSQL address are libpq's
 /// (PostgreSQL 15 documentation, §34.1.2): `sslmode`, `sslrootcert`, `sslcert`, `sslkey`, `options`, `application_name`,
-/// `connect_timeout`, `target_session_attrs`, several hosts, … Without a host it is the socket in `/var/run/postgresql`, as for
+/// `connect_timeout`, `target_session_attrs`, several hosts, …; `currentSchema` is dj-database-url's for the search path. Without a host it is the socket in `/var/run/postgresql`, as for
 /// Django. Neither `Debug` nor `Display` shows the password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DatabaseUrl(Location);
@@ -30,7 +30,7 @@ pub struct DatabaseUrl(Location);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DatabaseUrlError {
-    /// Some other database.
+    /// Some other database. A scheme that is none of the usual is not shown.
     #[error(
         "databases of kind `{0}` are not supported; use postgresql://user@host/name or sqlite:///path/to/db.sqlite3"
     )]
@@ -43,6 +43,11 @@ pub enum DatabaseUrlError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// A parameter that is none of libpq's.
+    #[error(
+        "the PostgreSQL address has an unknown parameter; a question mark or an ampersand in the password must be written %3F or %26"
+    )]
+    UnknownParameter,
     /// Anything else that keeps a PostgreSQL address from being read.
     #[error("this is no PostgreSQL address; write postgresql://user:password@host:5432/name")]
     BadPostgres,
@@ -115,7 +120,10 @@ impl DatabaseUrl {
             "postgres" | "postgresql" | "pgsql" | "psql" | "postgis" | "timescale" => {
                 return PostgresUrl::parse(rest).map(|url| Self(Location::Postgres(Box::new(url))));
             }
-            other => return Err(DatabaseUrlError::UnsupportedScheme(other.to_owned())),
+            other => {
+                let known = OTHER_SCHEMES.iter().find(|known| other.starts_with(**known));
+                return Err(DatabaseUrlError::UnsupportedScheme(known.map_or("unknown", |_| other).to_owned()));
+            }
         }
         if rest.contains(['?', '#']) {
             return Err(DatabaseUrlError::OptionsUnsupported);
@@ -168,6 +176,10 @@ impl fmt::Display for DatabaseUrl {
         }
     }
 }
+
+/// Schemes of databases that Django projects use and this store does not.
+const OTHER_SCHEMES: &[&str] =
+    &["mysql", "mariadb", "oracle", "mssql", "redshift", "cockroach", "spatialite", "mongodb"];
 
 /// `scheme:rest`, unless the text is a path (`:memory:`, `dir/a:b`, `./x`).
 fn split_scheme(text: &str) -> Option<(&str, &str)> {

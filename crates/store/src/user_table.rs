@@ -235,7 +235,7 @@ impl UserTable {
             IdType::Integer if matches!(driver, Driver::Sqlite(_)) => IdType::BigInteger,
             id_type => id_type,
         };
-        if matches!(driver, Driver::Postgres(_)) && !driver.is_unique(table, &mapping.id).await? {
+        if !driver.is_unique(table, &mapping.id).await? {
             return Err(misfit(format!("column `{}` of {table} is not unique, so it is no key", mapping.id)));
         }
         catalogue.named(&mapping.username, &TEXT)?;
@@ -267,11 +267,16 @@ impl UserTable {
         let or = |column: &Option<String>, otherwise: &str| {
             column.as_ref().map_or_else(|| otherwise.to_owned(), |column| format!("u.{}", quoted(column)))
         };
+        // A flag that is NULL is false to Python.
+        let flag = |column: &Option<String>, otherwise: &str| match column {
+            Some(column) => format!("coalesce(u.{}, FALSE)", quoted(column)),
+            None => otherwise.to_owned(),
+        };
         let select = format!(
             "u.{id}, u.{username}, u.{password}, {}, {}, {}",
-            or(&columns.is_active, "TRUE"),
-            or(&columns.is_staff, "FALSE"),
-            or(&columns.is_superuser, "FALSE"),
+            flag(&columns.is_active, "TRUE"),
+            flag(&columns.is_staff, "FALSE"),
+            flag(&columns.is_superuser, "FALSE"),
         );
         // Django's `iexact` on PostgreSQL; SQLite's `upper` knows ASCII alone, as Django's `LIKE` there does.
         let same_name = match mapping.username_lookup {
@@ -340,7 +345,8 @@ impl UserTable {
     pub(crate) fn read(&self, row: &Row<'_>) -> Result<User, StoreError> {
         Ok(User {
             id: row.user_id(0, self.id_type)?,
-            username: row.text(1)?,
+            // A model may leave its name NULL, as for users who have a telephone or an address, whichever is the name.
+            username: row.text_opt(1)?.unwrap_or_default(),
             password: EncodedPassword::new(row.text(2)?),
             is_active: row.boolean(3)?,
             is_staff: row.boolean(4)?,
@@ -419,7 +425,9 @@ struct Catalogue<'c> {
 impl Catalogue<'_> {
     fn named(&self, name: &str, kind: &Kind) -> Result<String, StoreError> {
         let Some(column) = self.find(name) else { return Err(self.missing(name)) };
-        if kind.beginnings.iter().any(|beginning| column.declared.starts_with(beginning)) {
+        // A type outside the search path is called by its schema: `extensions.citext`.
+        let bare = column.declared.rsplit_once('.').map_or(column.declared.as_str(), |(_, bare)| bare);
+        if kind.beginnings.iter().any(|beginning| bare.starts_with(beginning)) {
             return Ok(name.to_owned());
         }
         let (table, declared) = (self.table, &column.declared);

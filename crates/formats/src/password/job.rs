@@ -1,14 +1,11 @@
 //! The computation that decides one login, and what it found.
 
 use subtle::ConstantTimeEq as _;
-use zeroize::Zeroizing;
 
+use super::step::{DECOY_PASSWORD, Pbkdf2Job, Step};
 use super::stored::{Refusal, Stored, Unreadable};
 use super::work::{MAX_PBKDF2_ROUNDS, OutOfMemory};
-use super::{Algorithm, Hashers, Password, SaltEntropy, Work, estimated_cost};
-
-/// Hashed where there is nothing to compare with; its content is of no account.
-const DECOY_PASSWORD: &str = "a password that nobody has";
+use super::{Hashers, Password, SaltEntropy, Work, estimated_cost};
 
 /// Whether a password matches, and what to do about the stored text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,30 +17,6 @@ pub struct Verdict {
     pub must_update: bool,
     /// Set when the stored text can match no password though it should: an error event for the log (SECURITY W1, W2).
     pub refused: Option<Refusal>,
-}
-
-/// One derivation of PBKDF2-HMAC-SHA256 (RFC 8018 §5.2) and what it is compared with, open to whoever can compute several
-/// together.
-#[derive(Clone)]
-pub struct Pbkdf2Job {
-    /// The password; its bytes are the key of the HMAC.
-    pub password: Password,
-    /// The salt's bytes.
-    pub salt: Vec<u8>,
-    /// Iterations, at least 1.
-    pub rounds: u32,
-    /// The stored digest; `None` when the time is all that counts.
-    pub expected: Option<[u8; 32]>,
-}
-
-impl Pbkdf2Job {
-    /// Computes the digest.
-    #[must_use]
-    pub fn derive(&self) -> Zeroizing<[u8; 32]> {
-        let mut digest = Zeroizing::new([0; 32]);
-        pbkdf2::pbkdf2_hmac::<sha2::Sha256>(self.password.as_bytes(), &self.salt, self.rounds, digest.as_mut_slice());
-        digest
-    }
 }
 
 /// Everything needed to judge one password, detached from configuration and database, to be run on any thread.
@@ -74,12 +47,6 @@ pub enum Progress {
     Done(Verdict),
     /// More is to be computed, to even out the time.
     More(Job),
-}
-
-/// The derivation to do now.
-enum Step {
-    Pbkdf2(Pbkdf2Job),
-    Other { work: Work, password: Password, salt: Vec<u8>, expected: Option<Vec<u8>> },
 }
 
 /// The derivations to do if this one does not match.
@@ -139,10 +106,7 @@ impl Job {
     /// The derivation to do now, if it is PBKDF2-HMAC-SHA256; its digest then goes to [`judge`](Self::judge).
     #[must_use]
     pub fn pbkdf2(&self) -> Option<&Pbkdf2Job> {
-        match &self.step {
-            Step::Pbkdf2(job) => Some(job),
-            Step::Other { .. } => None,
-        }
+        self.step.pbkdf2()
     }
 
     /// Goes on from the digest of the present derivation, computed elsewhere. Compares in constant time.
@@ -163,10 +127,10 @@ impl Job {
         Progress::More(Self { step, remaining, must_update: false, refused })
     }
 
-    /// The algorithm of the derivation to do now.
+    /// The derivation to do now.
     #[must_use]
-    pub fn kind(&self) -> Algorithm {
-        self.step.work().algorithm()
+    pub fn work(&self) -> Work {
+        self.step.work()
     }
 
     /// The time the whole job takes if the password is wrong, in iterations of PBKDF2-HMAC-SHA256; see
@@ -182,11 +146,6 @@ impl Job {
         }
     }
 
-    #[cfg(test)]
-    pub(super) fn step_work(&self) -> Work {
-        self.step.work()
-    }
-
     /// One hash of the preferred hasher, for the time it takes.
     fn decoy(preferred: Work, salt: Vec<u8>, refused: Option<Refusal>) -> Self {
         let step = Step::new(preferred, Password::new(DECOY_PASSWORD), salt, None);
@@ -196,62 +155,11 @@ impl Job {
 
 impl std::fmt::Debug for Job {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Job").field("kind", &self.kind()).field("cost", &self.cost()).finish_non_exhaustive()
-    }
-}
-
-impl std::fmt::Debug for Pbkdf2Job {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Pbkdf2Job").field("rounds", &self.rounds).finish_non_exhaustive()
-    }
-}
-
-impl Step {
-    fn new(work: Work, password: Password, salt: Vec<u8>, expected: Option<Vec<u8>>) -> Self {
-        match work {
-            Work::Pbkdf2Sha256 { rounds } => {
-                let expected = expected.and_then(|digest| digest.try_into().ok());
-                Self::Pbkdf2(Pbkdf2Job { password, salt, rounds, expected })
-            }
-            work => Self::Other { work, password, salt, expected },
-        }
-    }
-
-    fn derive(&self) -> Result<Zeroizing<Vec<u8>>, OutOfMemory> {
-        match self {
-            Self::Pbkdf2(job) => Ok(Zeroizing::new(job.derive().to_vec())),
-            Self::Other { work, password, salt, .. } => work.derive(password, salt),
-        }
-    }
-
-    fn work(&self) -> Work {
-        match self {
-            Self::Pbkdf2(job) => Work::Pbkdf2Sha256 { rounds: job.rounds },
-            Self::Other { work, .. } => *work,
-        }
-    }
-
-    fn expected(&self) -> Option<&[u8]> {
-        match self {
-            Self::Pbkdf2(job) => job.expected.as_ref().map(<[u8; 32]>::as_slice),
-            Self::Other { expected, .. } => expected.as_deref(),
-        }
-    }
-
-    /// The same derivation, compared with nothing.
-    fn again(self) -> Self {
-        let work = self.work();
-        self.with(work)
-    }
-
-    /// Other work with the same salt, compared with nothing. The password is not needed for that, and a bcrypt hasher
-    /// might not take it.
-    fn with(self, work: Work) -> Self {
-        let salt = match self {
-            Self::Pbkdf2(job) => job.salt,
-            Self::Other { salt, .. } => salt,
-        };
-        Self::new(work, Password::new(DECOY_PASSWORD), salt, None)
+        formatter
+            .debug_struct("Job")
+            .field("kind", &self.work().algorithm())
+            .field("cost", &self.cost())
+            .finish_non_exhaustive()
     }
 }
 

@@ -110,7 +110,7 @@ fn derivations(job: Job) -> Vec<Work> {
     loop {
         done.push(match job.pbkdf2() {
             Some(pbkdf2) => Work::Pbkdf2Sha256 { rounds: pbkdf2.rounds },
-            None => job.step_work(),
+            None => job.work(),
         });
         match job.judge(b"a digest that is not there") {
             Progress::Done(verdict) => {
@@ -212,10 +212,14 @@ fn a_pbkdf2_job_can_be_computed_elsewhere() {
     let hashers = all_hashers();
     let stored = hashers.encode(&Password::new("sesame"), entropy()).expect("hashed");
     let job = hashers.job(Password::new("sesame"), Some(&stored), entropy());
-    assert_eq!((job.kind(), job.cost()), (Algorithm::Pbkdf2Sha256, 1_000));
+    assert_eq!((job.work().algorithm(), job.cost()), (Algorithm::Pbkdf2Sha256, 1_000));
     let digest = job.pbkdf2().expect("pbkdf2_sha256").derive();
     let Progress::Done(verdict) = job.judge(&*digest) else { panic!("nothing is left") };
     assert!(verdict.matches);
+
+    let fresh = hashers.new_hash(&Password::new("sesame"), entropy()).expect("short enough");
+    let digest = fresh.pbkdf2().expect("pbkdf2_sha256").derive();
+    assert_eq!(fresh.finish(&*digest), stored);
 }
 
 #[test]

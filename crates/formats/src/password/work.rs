@@ -110,6 +110,19 @@ impl Work {
         }
     }
 
+    /// The memory that the computation fills, in bytes; none for what is not memory-hard.
+    #[must_use]
+    pub fn memory(&self) -> u64 {
+        match *self {
+            Self::Argon2(params) => u64::from(params.memory_kib) * 1024,
+            Self::Scrypt { log_n, r, p } => {
+                let (n, r, p) = (1_u64 << log_n.min(31), u64::from(r), u64::from(p));
+                (128 * r).saturating_mul(n + 2 + p)
+            }
+            _ => 0,
+        }
+    }
+
     /// Says whether every parameter is within what is computed.
     pub(super) fn check(&self) -> Result<(), OutOfBounds> {
         let algorithm = self.algorithm();
@@ -217,6 +230,13 @@ mod tests {
         ] {
             assert_eq!(work.check(), Ok(()), "{work:?}");
         }
+    }
+
+    #[test]
+    fn memory_is_that_of_the_memory_hard() {
+        assert_eq!(Work::Argon2(Argon2Params::django(2, 102_400, 8)).memory(), 100 * 1024 * 1024);
+        assert_eq!(Work::Scrypt { log_n: 14, r: 8, p: 5 }.memory(), 1024 * (16_384 + 7));
+        assert_eq!(Work::Pbkdf2Sha256 { rounds: 1_000_000 }.memory() + Work::Bcrypt { cost: 12 }.memory(), 0);
     }
 
     #[test]

@@ -1,5 +1,3 @@
-use std::time::Instant;
-
 use base64::Engine;
 use proptest::prelude::*;
 use serde_json::Value as Json;
@@ -200,7 +198,8 @@ fn answer(parsed: Result<Data, BodyError>) -> (u16, Json) {
     }
 }
 
-/// Hostile bodies of the largest size take time in proportion: four times the bytes, far less than sixteen times the time.
+/// Hostile bodies of sixteen megabytes: what takes linear time is done at once, and what takes quadratic time is not done today
+/// (`.config/nextest.toml` ends it).
 #[test]
 fn hostile_bodies_take_linear_time() {
     let boundary = "-".repeat(200);
@@ -219,15 +218,8 @@ fn hostile_bodies_take_linear_time() {
     ];
     let limits = Limits { memory: usize::MAX, fields: usize::MAX - 2, files: usize::MAX };
     for (content_type, unit) in cases {
-        let timed = |size: usize| {
-            let content = unit.repeat(size / unit.len());
-            let start = Instant::now();
-            drop(parse(Some(content_type.as_bytes()), &content, &ALL, &limits));
-            start.elapsed().as_secs_f64()
-        };
-        let best = |size: usize| (0..3).map(|_| timed(size)).fold(f64::INFINITY, f64::min);
-        let (small, large) = (best(1 << 19), best(1 << 21));
-        assert!(large < 12.0 * small + 0.02, "{content_type} {unit:?}: {small} s, then {large} s");
+        let content = unit.repeat((16 << 20) / unit.len());
+        drop(parse(Some(content_type.as_bytes()), &content, &ALL, &limits));
     }
 }
 

@@ -38,15 +38,25 @@ fn is_interruption(error: &anyhow::Error) -> bool {
 pub(super) fn ask(question: &str) -> anyhow::Result<String> {
     print!("{question}");
     stdout().flush()?;
-    read_line()
+    waiting(read_line)
+}
+
+/// Waits for a person. The thread may be the one that was to look for signals; another then takes that over.
+fn waiting<T>(ask: impl FnOnce() -> T) -> T {
+    match tokio::runtime::Handle::try_current() {
+        Ok(runtime) if runtime.runtime_flavor() == tokio::runtime::RuntimeFlavor::MultiThread => {
+            tokio::task::block_in_place(ask)
+        }
+        _ => ask(),
+    }
 }
 
 /// Asks for a password without showing it. Without a terminal a line of standard input is read.
 pub(super) fn ask_password(question: &str) -> anyhow::Result<Password> {
     if stdin().is_terminal() {
-        return Ok(Password::new(rpassword::prompt_password(question)?));
+        return Ok(Password::new(waiting(|| rpassword::prompt_password(question))?));
     }
-    Ok(Password::new(read_line()?))
+    Ok(Password::new(waiting(read_line)?))
 }
 
 fn read_line() -> anyhow::Result<String> {

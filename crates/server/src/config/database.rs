@@ -43,10 +43,20 @@ fn postgres(source: &Source) -> Result<PostgresOptions, ConfigError> {
         }
         given => Ok(given.unwrap_or(default)),
     };
-    let seconds = defaults.connect_timeout.as_secs();
+    let seconds = |default: std::time::Duration| default.as_secs();
     Ok(PostgresOptions {
-        connect_timeout: timeout(source, "postgresql.connect_timeout", raw.connect_timeout, seconds)?,
-        statement_timeout: timeout(source, "postgresql.statement_timeout", raw.statement_timeout, seconds)?,
+        connect_timeout: timeout(
+            source,
+            "postgresql.connect_timeout",
+            raw.connect_timeout,
+            seconds(defaults.connect_timeout),
+        )?,
+        statement_timeout: timeout(
+            source,
+            "postgresql.statement_timeout",
+            raw.statement_timeout,
+            seconds(defaults.statement_timeout),
+        )?,
         read_connections: count("read_connections", raw.read_connections, defaults.read_connections)?,
         write_connections: count("write_connections", raw.write_connections, defaults.write_connections)?,
         pgbouncer: raw.pgbouncer.unwrap_or(defaults.pgbouncer),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
 use super::duration::Length;
+use super::size::Size;
 
 #[derive(Default, Deserialize)] // no Debug: secrets inside
 #[serde(deny_unknown_fields, default)]
@@ -20,6 +21,8 @@ pub(super) struct RawConfig {
     pub users: Option<RawUsers>,
     pub postgresql: RawPostgres,
     pub bind: Option<String>,
+    /// Ours: whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<String>,
     pub installed_apps: Option<Vec<String>>,
     pub append_slash: Option<bool>,
     pub data_upload_max_memory_size: Option<u64>,
@@ -256,6 +259,10 @@ pub(super) struct RawAuth {
     pub scrypt: RawScrypt,
     pub hashing_threads: Option<usize>,
     pub hashing_queue: Option<usize>,
+    pub hashing_deadline: Option<Length>,
+    pub hashing_memory: Option<Size>,
+    pub hashing_nice: Option<i64>,
+    pub hashing_backends: Option<Vec<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

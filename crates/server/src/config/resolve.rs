@@ -17,7 +17,8 @@ use zeroize::Zeroizing;
 
 use super::raw::{Nullable, OneOrMany, RawSimpleJwt, SecretText};
 use super::source::Source;
-use super::{Config, ConfigError, database, resources, validators};
+use super::{Config, ConfigError, database, hashing, resources, validators};
+use crate::client::TrustedProxies;
 use crate::view::ViewSettings;
 
 /// Later than this `exp` would leave the calendar (year 9999).
@@ -35,12 +36,7 @@ pub(super) fn resolve(source: &Source) -> Result<Config, ConfigError> {
     simple_jwt(source, &mut settings)?;
     settings.hashers = hashers(source)?;
     settings.backend = backend(source)?;
-    if let Some(threads) = raw.auth.hashing_threads {
-        settings.hashing_threads = threads;
-    }
-    if let Some(queue) = raw.auth.hashing_queue {
-        settings.hashing_queue = queue;
-    }
+    settings.hashing = hashing::hashing(source)?;
     let resources = resources::resources(source, &settings)?;
     Ok(Config {
         bind: bind(source)?,
@@ -442,6 +438,9 @@ fn view_settings(source: &Source) -> Result<ViewSettings, ConfigError> {
         },
         limits,
         body_timeout: timeout(source, "limits.body_timeout", raw.limits.body_timeout, 30)?,
+        trusted_proxies: TrustedProxies::parse(&raw.trusted_proxies).map_err(|text| {
+            source.error("trusted_proxies", format!("\"{text}\" is no network; write for example \"127.0.0.1/32\""))
+        })?,
     })
 }
 

@@ -92,12 +92,14 @@ impl Source {
                 self.warnings.push(format!("{variable} is set, but there is no setting \"{}\"", path[0]));
                 continue;
             }
+            forget_sibling(&mut table, &path, &self.overridden);
             self.raw =
                 set(&mut table, &path, value).map_err(|error| ConfigError::new(format!("{variable}: {error}")))?;
             self.overridden.push((path.join("."), variable.clone()));
         }
         for (flag, key, value) in &overrides.flags {
             let path: Vec<String> = key.split('.').map(str::to_owned).collect();
+            forget_sibling(&mut table, &path, &[]);
             self.raw = set(&mut table, &path, value).map_err(|error| ConfigError::new(format!("{flag}: {error}")))?;
             self.overridden.push((path.join("."), (*flag).to_owned()));
         }
@@ -199,6 +201,21 @@ fn with_simple_jwt_moved(table: &Table) -> Option<Table> {
     Some(table)
 }
 
+/// `x` and `x_file` are two ways to give one setting: one that stands over the other takes its place, unless both are of the same
+/// layer, where `kept` names what that layer has set.
+fn forget_sibling(table: &mut Table, path: &[String], kept: &[(String, String)]) {
+    let Some((last, parents)) = path.split_last() else { return };
+    let sibling = last.strip_suffix("_file").map_or_else(|| format!("{last}_file"), str::to_owned);
+    let whole = [parents, std::slice::from_ref(&sibling)].concat().join(".");
+    if kept.iter().any(|(key, _)| *key == whole) {
+        return;
+    }
+    let parent = parents.iter().try_fold(table, |table, name| table.get_mut(name)?.as_table_mut());
+    if let Some(parent) = parent {
+        parent.remove(&sibling);
+    }
+}
+
 /// Sets one key; its text is read as TOML (`true`, `5`, `["a"]`) and, where that does not fit, as plain text.
 fn set(table: &mut Table, path: &[String], text: &str) -> Result<RawConfig, String> {
     let as_toml = toml::from_str::<Table>(&format!("value = {text}")).ok().and_then(|mut table| table.remove("value"));
@@ -238,6 +255,7 @@ fn known_top_level() -> Table {
         "database_url",
         "database_url_file",
         "users",
+        "trusted_proxies",
         "postgresql",
         "bind",
         "installed_apps",

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
+use countersign::Authority;
 use countersign::clock::SystemEntropy;
 use countersign::testing::FixedClock;
 use countersign_server::{App, Config};
@@ -24,6 +25,8 @@ pub(crate) fn instant(seconds: f64) -> Timestamp {
 /// A running server.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
+    /// What the server decides with.
+    pub(crate) authority: Authority,
     clock: Arc<FixedClock>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
@@ -46,7 +49,8 @@ impl Server {
                 runtime.block_on(async {
                     let app = App::build_with(config, clock, Arc::new(SystemEntropy)).await.expect("built");
                     let listener = app.bind().await.expect("bound");
-                    ready.send(listener.local_addr().expect("an address")).expect("the test waits");
+                    let address = listener.local_addr().expect("an address");
+                    ready.send((address, app.authority().clone())).expect("the test waits");
                     app.serve(listener, async {
                         let _ = stopped.await;
                     })
@@ -54,8 +58,8 @@ impl Server {
                 });
             }
         });
-        let address = is_ready.recv_timeout(Duration::from_secs(30)).expect("the server starts");
-        Self { address, clock, stop: Some(stop), thread: Some(thread) }
+        let (address, authority) = is_ready.recv_timeout(Duration::from_secs(30)).expect("the server starts");
+        Self { address, authority, clock, stop: Some(stop), thread: Some(thread) }
     }
 
     pub(crate) fn set_clock(&self, now: Timestamp) {
@@ -134,7 +138,8 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    fn parse(bytes: &[u8]) -> Self {
+    /// Reads an answer from its bytes.
+    pub(crate) fn parse(bytes: &[u8]) -> Self {
         let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("a head");
         let head: String = bytes[..end].iter().map(|byte| char::from(*byte)).collect();
         let mut lines = head.split("\r\n");

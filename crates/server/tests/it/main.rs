@@ -3,4 +3,5 @@
 mod database;
 mod exchanges;
 mod harness;
+mod logins;
 mod policies;

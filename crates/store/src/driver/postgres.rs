@@ -4,6 +4,7 @@
 //! A unit of one statement is one round trip as well; a longer one sends `BEGIN` along with its first statement. Behind PgBouncer
 //! in transaction mode nothing stays prepared, and still each statement is one round trip.
 
+use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +49,10 @@ pub(crate) const UNIQUE_COLUMN: &str = "
       AND i.indpred IS NULL AND a.attname = CAST($2 AS text)
     LIMIT 1";
 
+/// A standby does not, nor does a server whose disk is nearly full at some providers.
+const TAKES_WRITES: &str = "
+    SELECT NOT pg_catalog.pg_is_in_recovery() AND pg_catalog.current_setting('transaction_read_only') = 'off'";
+
 /// Held by whoever changes the schema; the number is ours by accident of its digits.
 const SCHEMA_LOCK: &str = "SELECT pg_catalog.pg_advisory_xact_lock(7305809842)";
 
@@ -73,11 +78,14 @@ impl Postgres {
         values: &[Value<'_>],
     ) -> Result<Vec<tokio_postgres::Row>, StoreError> {
         refuse_nul(values)?;
-        let first = match self.readers.pick()?.rows(statement, values).await {
-            Err(refusal) if matches!(refusal, StoreError::Unavailable { .. }) => refusal,
-            answer => return answer,
-        };
-        self.readers.pick().map_err(|_| first)?.rows(statement, values).await
+        let connection = self.readers.pick()?;
+        match connection.rows(statement, values).await {
+            Err(broken) if connection.is_closed() => match self.readers.pick() {
+                Ok(another) => another.rows(statement, values).await,
+                Err(_) => Err(broken),
+            },
+            answer => answer,
+        }
     }
 
     /// Runs one unit and commits it. A caller that stops waiting does not stop it.
@@ -102,9 +110,12 @@ impl Postgres {
         if self.writers.is_closed() {
             return Err(StoreError::Closed);
         }
-        let rows = self.read("SELECT pg_catalog.pg_is_in_recovery()", &[]).await?;
-        match first(&rows, |row| row.boolean(0))? {
-            Some(false) => Ok(()),
+        self.read("SELECT 1", &[]).await?;
+        // Over a connection for writes, of which there may be none to be had while reads go on.
+        let mut session = self.writers.clone().session(Sharing::OneStatement).await?;
+        let rows = session.rows(TAKES_WRITES, &[]).await;
+        match first(&session.finish(rows).await?, |row| row.boolean(0))? {
+            Some(true) => Ok(()),
             _ => Err(StoreError::Unavailable { cause: Arc::new(ReadOnly) }),
         }
     }
@@ -144,15 +155,10 @@ pub(crate) fn all<T>(
 /// What the server or the driver said, in the store's words. Details are left out: they repeat values of rows.
 pub(crate) fn error(refusal: tokio_postgres::Error) -> StoreError {
     let Some(database) = refusal.as_db_error() else {
-        // Everything the server did not say itself is trouble on the way to it, but for a value that fits no column.
-        let on_the_way = refusal.is_closed() || refusal.to_string().starts_with("error communicating");
-        let connecting = refusal.to_string().starts_with("error connecting") || refusal.to_string().contains("timeout");
+        let is_broken =
+            refusal.is_closed() || refusal.source().is_some_and(<dyn std::error::Error>::is::<std::io::Error>);
         let cause = Arc::new(refusal);
-        return if on_the_way || connecting {
-            StoreError::Unavailable { cause }
-        } else {
-            StoreError::Database { cause }
-        };
+        return if is_broken { StoreError::Unavailable { cause } } else { StoreError::Database { cause } };
     };
     let code = database.code();
     let column = database.column().unwrap_or("?").to_owned();
@@ -169,7 +175,10 @@ pub(crate) fn error(refusal: tokio_postgres::Error) -> StoreError {
         }
         SqlState::FOREIGN_KEY_VIOLATION => StoreError::ForeignKeyViolation,
         SqlState::NOT_NULL_VIOLATION => StoreError::MissingValue { column },
-        SqlState::QUERY_CANCELED | SqlState::LOCK_NOT_AVAILABLE | SqlState::T_R_DEADLOCK_DETECTED => StoreError::Busy,
+        SqlState::QUERY_CANCELED
+        | SqlState::LOCK_NOT_AVAILABLE
+        | SqlState::T_R_DEADLOCK_DETECTED
+        | SqlState::T_R_SERIALIZATION_FAILURE => StoreError::Busy,
         SqlState::UNDEFINED_TABLE
         | SqlState::UNDEFINED_COLUMN
         | SqlState::UNDEFINED_FUNCTION
@@ -182,6 +191,10 @@ pub(crate) fn error(refusal: tokio_postgres::Error) -> StoreError {
         | SqlState::READ_ONLY_SQL_TRANSACTION => StoreError::Unavailable { cause: Arc::new(without_detail(&refusal)) },
         SqlState::INVALID_SQL_STATEMENT_NAME | SqlState::DUPLICATE_PSTATEMENT => {
             StoreError::Database { cause: Arc::new(PooledWithoutSwitch) }
+        }
+        // What PgBouncer says of a start-up parameter that only the server itself would know.
+        SqlState::PROTOCOL_VIOLATION if database.message().starts_with("unsupported startup parameter") => {
+            StoreError::Io { cause: Arc::new(PooledWithoutSwitch) }
         }
         _ if code.code().starts_with("08") => StoreError::Unavailable { cause: Arc::new(without_detail(&refusal)) },
         _ => StoreError::Database { cause: Arc::new(without_detail(&refusal)) },
@@ -205,11 +218,11 @@ fn without_detail(refusal: &tokio_postgres::Error) -> ServerSaid {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("the server forgot a prepared statement; behind PgBouncer in transaction mode set postgresql.pgbouncer = true")]
+#[error("this is a PgBouncer in transaction mode, behind which postgresql.pgbouncer = true must be set")]
 struct PooledWithoutSwitch;
 
 #[derive(Debug, thiserror::Error)]
-#[error("the server is a standby and takes no writes")]
+#[error("the server takes no writes for now")]
 struct ReadOnly;
 
 /// The wait for an answer ended.

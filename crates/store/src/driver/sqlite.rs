@@ -29,11 +29,14 @@ pub(crate) const COLUMNS: &str = "
     WHERE m.type IN ('table', 'view') AND m.name = $1
     ORDER BY t.cid";
 
-/// A unique index (which a primary key of text also has) over one column alone.
+/// A whole unique index over one column alone, or that column as the primary key.
 pub(crate) const UNIQUE_COLUMN: &str = "
     SELECT 1 FROM pragma_index_list($1) AS i
-    WHERE i.\"unique\" AND (SELECT count(*) FROM pragma_index_info(i.name)) = 1
-      AND (SELECT name FROM pragma_index_info(i.name)) = $2";
+    WHERE i.\"unique\" AND NOT i.partial AND (SELECT count(*) FROM pragma_index_info(i.name)) = 1
+      AND (SELECT name FROM pragma_index_info(i.name)) = $2
+    UNION ALL
+    SELECT 1 FROM pragma_table_info($1) AS c
+    WHERE c.pk = 1 AND c.name = $2 AND NOT EXISTS (SELECT 1 FROM pragma_table_info($1) AS d WHERE d.pk > 1)";
 
 /// Something that is always there to be read.
 const SCHEMA_SIZE: &str = "SELECT count(*) FROM sqlite_master";
@@ -97,7 +100,7 @@ impl Sqlite {
             let connection = connect(path, options.busy_timeout)?;
             connection
                 .execute_batch(
-                    "PRAGMA query_only = ON; PRAGMA mmap_size = 268435456; PRAGMA cache_size = -8192;
+                    "PRAGMA query_only = ON; PRAGMA mmap_size = 1099511627776; PRAGMA cache_size = -8192;
                      PRAGMA temp_store = MEMORY;",
                 )
                 .map_err(error)?;

@@ -33,6 +33,32 @@ const DRIVER_PARAMETERS: &[&str] = &[
     "user",
 ];
 
+/// Parameters of libpq that mean nothing here, or would need what is not here.
+const UNSUPPORTED_PARAMETERS: &[&str] = &[
+    "client_encoding",
+    "fallback_application_name",
+    "gssdelegation",
+    "gssencmode",
+    "gsslib",
+    "krbsrvname",
+    "passfile",
+    "replication",
+    "require_auth",
+    "requirepeer",
+    "requiressl",
+    "service",
+    "ssl",
+    "ssl_max_protocol_version",
+    "ssl_min_protocol_version",
+    "sslcertmode",
+    "sslcompression",
+    "sslcrl",
+    "sslcrldir",
+    "sslnegotiation",
+    "sslpassword",
+    "sslsni",
+];
+
 /// A server, a database, who we are there, and how the connection is protected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PostgresUrl {
@@ -74,6 +100,7 @@ impl PostgresUrl {
             client_certificate: None,
         };
         let (mut certificate, mut key) = (None, None);
+        let mut options = Vec::new();
         let mut for_driver = Vec::new();
         for parameter in parameters.split('&').filter(|parameter| !parameter.is_empty()) {
             let (name, raw) = parameter.split_once('=').unwrap_or((parameter, ""));
@@ -81,16 +108,19 @@ impl PostgresUrl {
             let wrong = |problem| DatabaseUrlError::Parameter { name: name.to_owned(), problem };
             match name {
                 "sslmode" => url.ssl_mode = SslMode::parse(&value).ok_or_else(|| wrong(SSL_MODES))?,
-                "ssl" if value == "true" => url.ssl_mode = SslMode::VerifyFull,
+                // JDBC's word, which libpq takes too.
+                "ssl" if value == "true" => url.ssl_mode = SslMode::Require,
                 "sslrootcert" => url.root_certificates = Some(value.into()),
                 "sslcert" => certificate = Some(PathBuf::from(value)),
                 "sslkey" => key = Some(PathBuf::from(value)),
-                // Ours: dj-database-url's name for the search path.
-                "currentSchema" => for_driver.push(format!("options=-csearch_path%3D{raw}")),
-                // libpq's, without meaning here: no Kerberos, no compression.
+                // dj-database-url's name for the search path.
+                "currentSchema" => options.push(format!("-csearch_path%3D{raw}")),
+                "options" => options.push(raw.to_owned()),
                 "gssencmode" if value != "require" => {}
                 known if DRIVER_PARAMETERS.contains(&known) => for_driver.push(parameter.to_owned()),
-                _ => return Err(wrong("is not supported; remove it")),
+                known if UNSUPPORTED_PARAMETERS.contains(&known) => return Err(wrong("is not supported; remove it")),
+                // Not shown: it may be the end of a password with a bare question mark in it.
+                _ => return Err(DatabaseUrlError::UnknownParameter),
             }
         }
         url.client_certificate = match (certificate, key) {
@@ -101,10 +131,17 @@ impl PostgresUrl {
                 return Err(DatabaseUrlError::Parameter { name, problem: "needs both sslcert and sslkey" });
             }
         };
+        if !options.is_empty() {
+            for_driver.push(format!("options={}", options.join("%20")));
+        }
         let query = if for_driver.is_empty() { String::new() } else { format!("?{}", for_driver.join("&")) };
         url.config = format!("postgresql://{address}{query}").parse().map_err(|_| DatabaseUrlError::BadPostgres)?;
-        if url.config.get_hosts().is_empty() && url.config.get_hostaddrs().is_empty() {
-            url.config.host_path(DEFAULT_SOCKET_FOLDER);
+        url.complete_hosts()?;
+        if url.root_certificates.as_ref().is_some_and(|path| path.as_os_str() == "system")
+            && url.ssl_mode != SslMode::VerifyFull
+        {
+            let problem = "= system needs sslmode=verify-full: everybody has a certificate of such an authority";
+            return Err(DatabaseUrlError::Parameter { name: "sslrootcert".to_owned(), problem });
         }
         if url.config.get_dbname().is_none_or(str::is_empty) && url.config.get_user().is_none_or(str::is_empty) {
             return Err(DatabaseUrlError::BadPostgres);
@@ -113,6 +150,28 @@ impl PostgresUrl {
             url.config.application_name("countersign");
         }
         Ok(url)
+    }
+
+    /// Without a host it is the socket. An address alone is its host as well, so that TLS has somebody to talk to.
+    fn complete_hosts(&mut self) -> Result<(), DatabaseUrlError> {
+        let wrong = |problem| Err(DatabaseUrlError::Parameter { name: "hostaddr".to_owned(), problem });
+        let addresses = self.config.get_hostaddrs().to_vec();
+        match (self.config.get_hosts(), addresses.is_empty()) {
+            ([], true) => drop(self.config.host_path(DEFAULT_SOCKET_FOLDER)),
+            ([], false) if self.ssl_mode == SslMode::VerifyFull => {
+                return wrong("has no name that sslmode=verify-full could compare; give the host too");
+            }
+            ([], false) => {
+                for address in addresses {
+                    self.config.host(address.to_string());
+                }
+            }
+            (hosts, false) if hosts.iter().any(|host| matches!(host, Host::Unix(_))) => {
+                return wrong("cannot stand beside a socket's folder");
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     /// Whether all of its hosts are this machine.
@@ -209,8 +268,25 @@ mod tests {
     }
 
     #[test]
+    fn an_address_alone_keeps_its_ssl_mode() {
+        let url = parsed("//ann@/site?hostaddr=10.0.0.5&sslmode=require");
+        assert_eq!(url.config.get_hosts(), [Host::Tcp("10.0.0.5".to_owned())]);
+        assert!(!url.is_loopback() && url.ssl_mode == SslMode::Require);
+    }
+
+    #[test]
+    fn both_spellings_of_options_count() {
+        let url = parsed("//h/x?currentSchema=a&options=-crole%3Dbob");
+        assert_eq!(url.config.get_options(), Some("-csearch_path=a -crole=bob"));
+    }
+
+    #[test]
     fn what_cannot_be_is_named() {
         for (text, part) in [
+            ("//ann@/x?hostaddr=10.0.0.5&sslmode=verify-full", "`hostaddr` has no name"),
+            ("//ann@/x?host=/tmp&hostaddr=10.0.0.5", "`hostaddr` cannot stand beside"),
+            ("//h/x?sslmode=require&sslrootcert=system", "`sslrootcert` = system needs sslmode=verify-full"),
+            ("//ann:hunter?2secret@db.example/site", "unknown parameter"),
             ("//h/x?sslmode=yes", "`sslmode` must be disable, allow"),
             ("//h/x?sslcert=a", "`sslcert` needs both"),
             ("//h/x?sslpassword=secret", "`sslpassword` is not supported"),
@@ -228,5 +304,11 @@ mod tests {
     fn s2_the_password_is_never_shown() {
         let url: DatabaseUrl = "postgresql://ann:hunter2@h/site?password=hunter2".parse().expect("an address");
         assert!(!format!("{url:?} {url}").contains("hunter2"), "{url:?} {url}");
+        for text in
+            ["postgresql://ann:hunter?hunter2@h/site", "postgresql://ann:hunter?x=1&hunter2@h/s", "hunter2://h/x"]
+        {
+            let refusal = text.parse::<DatabaseUrl>().expect_err(text);
+            assert!(!format!("{refusal:?} {refusal}").contains("hunter2"), "{refusal}");
+        }
     }
 }

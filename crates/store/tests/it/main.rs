@@ -5,6 +5,7 @@ mod migrate;
 mod opening;
 mod outstanding;
 mod postgres;
+mod survey;
 mod tokens;
 mod user_models;
 mod users;
@@ -96,6 +97,13 @@ impl Fixture {
 
     fn url(&self) -> DatabaseUrl {
         self.store.url().clone()
+    }
+
+    /// The address with its parameters, for a store that is to have others.
+    async fn url_text(&self) -> String {
+        let schema = self.seen("SELECT current_schema()").await;
+        let server = std::env::var("COUNTERSIGN_TEST_POSTGRES").expect("a server");
+        format!("{server}?options=-csearch_path%3D{schema}")
     }
 
     /// A second store on the same database: it stands for a second process.

@@ -1,6 +1,11 @@
 //! What concerns PostgreSQL alone.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
 use countersign_store::{AppState, InstalledApps, PostgresOptions, Store, StoreError, StoreOptions};
 
@@ -75,6 +80,7 @@ async fn without_prepared_statements_everything_works_too() {
     let postgres = PostgresOptions { pgbouncer: true, ..PostgresOptions::default() };
     let options = StoreOptions { postgres, ..StoreOptions::default() };
     let store = Store::open(&fixture.url(), options).await.expect("opens");
+    store.check_statements(&ALL).await.expect("every statement fits");
     assert_eq!(store.user_by_username("ann").await.expect("reads").map(|user| user.id), Some(ann.clone()));
     assert!(store.user_by_id(&ann).await.expect("reads").is_some());
     store.set_last_login(&ann, at(5)).await.expect("writes");
@@ -141,6 +147,38 @@ async fn a_row_held_too_long_is_busy() {
     store.set_password(&ann, "x").await.expect("free again");
 }
 
+/// Readiness is about writes as well: a database that has become read-only, and a role without a connection left.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn health_is_about_writes_as_well() {
+    let Some(fixture) = Fixture::postgres().await else { return };
+    fixture.store.health().await.expect("healthy");
+    let address = fixture.url_text().await;
+    let read_only = address.replace("-csearch_path", "-cdefault_transaction_read_only=on%20-csearch_path");
+    let store = Store::open(&read_only.parse().expect("an address"), StoreOptions::default()).await.expect("opens");
+    assert!(matches!(store.health().await, Err(StoreError::Unavailable { .. })));
+}
+
+/// The level is asked for, whatever the database's default is: of parallel rotations one wins and none fails.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn another_default_isolation_changes_nothing() {
+    let Some(fixture) = Fixture::postgres().await else { return };
+    let address = fixture
+        .url_text()
+        .await
+        .replace("-csearch_path", "-cdefault_transaction_isolation=serializable%20-csearch_path");
+    let store = Store::open(&address.parse().expect("an address"), StoreOptions::default()).await.expect("opens");
+    for round in 0..5 {
+        let mut tasks = tokio::task::JoinSet::new();
+        for number in 0..8 {
+            let (store, presented) = (store.clone(), token(&format!("p{round}"), None));
+            let successor = token(&format!("s{round}-{number}"), None);
+            tasks.spawn(async move { store.rotate(&presented, true, &successor, at(0)).await.expect("an answer") });
+        }
+        let rotations = tasks.join_all().await;
+        assert_eq!(rotations.iter().filter(|rotation| **rotation == countersign_store::Rotation::Done).count(), 1);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn closing_ends_writes_and_leaves_reads() {
     let Some(fixture) = Fixture::postgres().await else { return };
@@ -150,6 +188,158 @@ async fn closing_ends_writes_and_leaves_reads() {
     assert!(matches!(fixture.store.health().await, Err(StoreError::Closed)));
     assert!(fixture.store.user_by_id(&ann).await.expect("reads").is_some());
 }
+
+/// Each of these is one question and one answer: what the client sends ends with one Sync, or is one simple query.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_every_request_runs_is_one_round_trip() {
+    let Some(fixture) = Fixture::postgres().await else { return };
+    let ann = fixture.user("ann").await;
+    for pgbouncer in [false, true] {
+        let proxy = Proxy::start(&fixture).await;
+        let postgres = PostgresOptions { read_connections: 1, pgbouncer, ..PostgresOptions::default() };
+        let options = StoreOptions { postgres, ..StoreOptions::default() };
+        let store = Store::open(&proxy.url.parse().expect("an address"), options).await.expect("opens");
+        let tokens = store.token_table("authtoken_token").await.expect("the table");
+        for round in 0..2 {
+            let new = format!("{pgbouncer}{round}");
+            let mut counts = Vec::new();
+            let mut asked = |what: &'static str| counts.push((what, proxy.take()));
+            asked("before");
+            store.user_by_username("ann").await.expect("reads");
+            asked("user by name");
+            store.user_by_id(&ann).await.expect("reads");
+            asked("user by key");
+            store.token_owner(&tokens, "x").await.expect("reads");
+            asked("owner of a token");
+            store.is_blacklisted("x").await.expect("reads");
+            asked("blacklist");
+            store.record_outstanding(&token(&new, Some(&ann))).await.expect("writes");
+            asked("outstanding token");
+            store.set_last_login(&ann, at(5)).await.expect("writes");
+            asked("last login");
+            // The first time around, what is kept prepared is prepared.
+            if pgbouncer || round == 1 {
+                for (what, count) in &counts[1..] {
+                    assert_eq!(*count, 1, "{what}, pgbouncer = {pgbouncer}");
+                }
+            }
+        }
+    }
+}
+
+/// Stands between a store and the server and counts what is sent off to be answered.
+struct Proxy {
+    url: String,
+    questions: Arc<AtomicUsize>,
+}
+
+impl Proxy {
+    async fn start(fixture: &Fixture) -> Self {
+        let server = std::env::var("COUNTERSIGN_TEST_POSTGRES").expect("a server");
+        let behind = server.split(['@', '/']).nth(3).expect("host and port").to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
+        let front = listener.local_addr().expect("an address").to_string();
+        let schema = fixture.seen("SELECT current_schema()").await;
+        let url = format!("{}?sslmode=disable&options=-csearch_path%3D{schema}", server.replace(&behind, &front));
+        let questions = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&questions);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let server = TcpStream::connect(&behind).await.expect("connects");
+                let counter = Arc::clone(&counter);
+                tokio::spawn(forward(client, server, counter));
+            }
+        });
+        Self { url, questions }
+    }
+
+    fn take(&self) -> usize {
+        self.questions.swap(0, Ordering::SeqCst)
+    }
+}
+
+async fn forward(client: TcpStream, server: TcpStream, questions: Arc<AtomicUsize>) {
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
+    // The start-up message has no type; all others have one, then their length.
+    let mut typed = false;
+    loop {
+        let mut head = vec![0; if typed { 5 } else { 4 }];
+        if from_client.read_exact(&mut head).await.is_err() {
+            return;
+        }
+        let length = u32::from_be_bytes(head[head.len() - 4..].try_into().expect("four bytes"));
+        let mut body = vec![0; length as usize - 4];
+        from_client.read_exact(&mut body).await.expect("a whole message");
+        if typed && matches!(head[0], b'S' | b'Q') {
+            questions.fetch_add(1, Ordering::SeqCst);
+        }
+        typed = true;
+        let _ = to_server.write_all(&[head, body].concat()).await;
+    }
+}
+
+/// libpq's `sslmode`, against a server whose certificate is for `localhost` alone.
+#[tokio::test]
+async fn t1_sslmode_means_what_libpq_means() {
+    let Some(url) = postgres_schema().await else { return };
+    let authority = std::env::var("COUNTERSIGN_TEST_POSTGRES_CA").expect("scripts/with-postgres sets it");
+    let folder = tempfile::tempdir().expect("a folder");
+    let stranger = folder.path().join("stranger.crt");
+    std::fs::write(&stranger, STRANGER).expect("written");
+    let admin = connect(&url).await;
+    for role in ["tls_only", "tls_never"] {
+        let make = format!(
+            "DO $$ BEGIN CREATE ROLE {role} LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
+        );
+        admin.batch_execute(&make).await.expect("a role");
+    }
+    let here = url.replace("127.0.0.1", "localhost");
+    let stranger = stranger.display().to_string();
+    // An address without a host: `hostaddr` alone.
+    let port = url.split(['@', '/', ':']).nth(5).expect("a port");
+    let alone =
+        url.replace(&format!("127.0.0.1:{port}/postgres?"), &format!("/postgres?hostaddr=127.0.0.1&port={port}&"));
+    for (base, role, parameters, expected) in [
+        (&url, "postgres", "sslmode=disable".to_owned(), Some(false)),
+        (&url, "postgres", "sslmode=allow".to_owned(), Some(false)),
+        (&url, "postgres", "sslmode=prefer".to_owned(), Some(true)),
+        (&url, "postgres", "sslmode=require".to_owned(), Some(true)),
+        (&url, "postgres", format!("sslmode=require&sslrootcert={authority}"), Some(true)),
+        (&url, "postgres", format!("sslmode=require&sslrootcert={stranger}"), None),
+        (&url, "postgres", format!("sslmode=verify-ca&sslrootcert={authority}"), Some(true)),
+        (&url, "postgres", format!("sslmode=verify-ca&sslrootcert={stranger}"), None),
+        (&url, "postgres", format!("sslmode=verify-full&sslrootcert={authority}"), None),
+        (&here, "postgres", format!("sslmode=verify-full&sslrootcert={authority}"), Some(true)),
+        (&here, "postgres", "sslmode=verify-full&sslrootcert=system".to_owned(), None),
+        (&here, "postgres", "sslmode=verify-ca".to_owned(), None),
+        (&alone, "tls_never", "sslmode=require".to_owned(), None),
+        (&alone, "tls_only", "sslmode=require".to_owned(), Some(true)),
+        (&url, "tls_only", "sslmode=allow".to_owned(), Some(true)),
+        (&url, "tls_only", "sslmode=disable".to_owned(), None),
+        (&url, "tls_never", "sslmode=prefer".to_owned(), Some(false)),
+        (&url, "tls_never", "sslmode=require".to_owned(), None),
+    ] {
+        let name = format!("ssl-{role}-{}", &parameters[8..].replace(['/', '.', '&', '='], "-"));
+        let name = &name[..name.len().min(60)];
+        let base = base.replace("postgres@", &format!("{role}@"));
+        let base = base.split("&application_name").next().expect("an address");
+        let address = format!("{base}&application_name={name}&{parameters}");
+        let opened = Store::open(&address.parse().expect("an address"), StoreOptions::default()).await;
+        let found: Option<bool> = if opened.is_ok() {
+            let query = "SELECT bool_and(s.ssl) FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid)
+                         WHERE a.application_name = $1";
+            Some(admin.query_one(query, &[&name]).await.expect("reads").get(0))
+        } else {
+            None
+        };
+        assert_eq!(found, expected, "{role} {parameters}: {:?}", opened.err());
+    }
+}
+
+/// A certificate that vouches for nobody here.
+const STRANGER: &str = include_str!("stranger.crt");
 
 async fn connect_same(fixture: &Fixture) -> tokio_postgres::Client {
     let schema = fixture.seen("SELECT current_schema()").await;

@@ -13,6 +13,8 @@ on_every_backend![
     what_does_not_fit_is_named,
     names_without_case_are_found_and_twins_are_nobody,
     a_user_without_permissions_mixin_has_none,
+    nulls_are_false_and_a_name_may_be_absent,
+    migrate_does_not_make_users_beside_those_of_the_project,
 ];
 
 const KEY: u128 = 0x00c9_1d4e_9f3a_4b6d_8e2f_0123_4567_89ab;
@@ -132,6 +134,7 @@ async fn what_does_not_fit_is_named(fixture: Fixture) {
         (UserMapping::of(TableName::new("no_users")), "no table `no_users`"),
         (UserMapping::of(TableName::new("AUTH_USER")), "no table `AUTH_USER`"),
         (UserMapping { id: "uuid".to_owned(), ..stock() }, "auth_user has no column `uuid`"),
+        (UserMapping { id: "first_name".to_owned(), ..stock() }, "column `first_name` of auth_user is not unique"),
         (UserMapping { id: "is_staff".to_owned(), ..stock() }, "column `is_staff` of auth_user is bool"),
         (UserMapping { id_type: Some(IdType::Uuid), ..stock() }, "column `id` of auth_user is integer, not uuid"),
         (UserMapping { username: "phone".to_owned(), ..stock() }, "no column `phone`"),
@@ -158,6 +161,41 @@ async fn names_without_case_are_found_and_twins_are_nobody(fixture: Fixture) {
     }
     fixture.user("ANN").await;
     assert_eq!(store.user_by_username("ann").await.expect("reads"), None, "Django raises MultipleObjectsReturned");
+}
+
+/// Django reads NULL as false, and a name may be NULL for users who are known by something else.
+async fn nulls_are_false_and_a_name_may_be_absent(fixture: Fixture) {
+    fixture
+        .execute(
+            "CREATE TABLE callers (id integer NOT NULL PRIMARY KEY, password varchar(128) NOT NULL, phone varchar(20) NULL UNIQUE,
+                 is_active bool NULL, is_staff bool NULL);
+             INSERT INTO callers VALUES (7, 'h', NULL, TRUE, NULL), (8, 'h', '1', NULL, NULL)",
+        )
+        .await;
+    let mapping = UserMapping { username: "phone".to_owned(), ..UserMapping::of(TableName::new("callers")) };
+    let store = fixture.store.with_users(&mapping).await.expect("fits");
+    let nameless = store.user_by_id(&UserId::Integer(7)).await.expect("reads").expect("there");
+    assert_eq!((nameless.username.as_str(), nameless.is_active, nameless.is_staff), ("", true, false));
+    assert!(!store.user_by_username("1").await.expect("reads").expect("there").is_active);
+    assert_eq!(store.user_by_username("").await.expect("reads"), None);
+}
+
+/// Django makes no `auth_user` for such a project, and neither do we.
+async fn migrate_does_not_make_users_beside_those_of_the_project(fixture: Fixture) {
+    let mapping = people(&fixture).await;
+    fixture
+        .execute(
+            "DELETE FROM django_migrations; DROP TABLE authtoken_token; DROP TABLE token_blacklist_blacklistedtoken;
+             DROP TABLE token_blacklist_outstandingtoken; DROP TABLE knox_authtoken; DROP TABLE django_admin_log;
+             DROP TABLE django_session; DROP TABLE auth_user_groups; DROP TABLE auth_user_user_permissions;
+             DROP TABLE auth_user; DROP TABLE auth_group_permissions; DROP TABLE auth_group; DROP TABLE auth_permission;
+             DROP TABLE django_content_type",
+        )
+        .await;
+    let store = fixture.store.with_users(&mapping).await.expect("fits");
+    let refusal = store.migrate(&InstalledApps::default(), at(0)).await.expect_err("not ours to make").to_string();
+    assert!(refusal.contains("`manage.py migrate` must make first"), "{refusal}");
+    assert!(!store.has_table("auth_permission").await.expect("reads"));
 }
 
 async fn a_user_without_permissions_mixin_has_none(fixture: Fixture) {

@@ -13,7 +13,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, NoTls, Socket, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{TooSlow, error, tls};
+use super::{PooledWithoutSwitch, TooSlow, error, tls};
 use crate::url::{PostgresUrl, SslMode};
 use crate::value::Value;
 use crate::{PostgresOptions, StoreError};
@@ -45,7 +45,11 @@ impl Connector {
             // PgBouncer refuses start-up parameters that it does not know.
             let given = config.get_options().unwrap_or_default();
             let timeout = options.statement_timeout.as_millis();
-            let all = format!("{given} -cstatement_timeout={timeout} -cidle_in_transaction_session_timeout={timeout}");
+            // A statement alone has the level that transactions here ask for.
+            let all = format!(
+                "{given} -cstatement_timeout={timeout} -cidle_in_transaction_session_timeout={timeout} \
+                 -cdefault_transaction_isolation=read\\ committed"
+            );
             config.options(all.trim_start());
         }
         // A socket needs no TLS and, as with libpq, never has it.
@@ -58,6 +62,11 @@ impl Connector {
             answer_timeout: options.statement_timeout + Duration::from_secs(1),
             keeps_statements: !options.pgbouncer,
         })
+    }
+
+    /// How long a caller waits for an answer, or for its turn.
+    pub(super) const fn answer_timeout(&self) -> Duration {
+        self.answer_timeout
     }
 
     /// A new connection, under libpq's rules for `sslmode`.
@@ -87,7 +96,8 @@ impl Connector {
         let (client, carrier) = tokio::time::timeout(whole, attempt)
             .await
             .map_err(|_| StoreError::Unavailable { cause: Arc::new(TooSlow(whole)) })?
-            .map_err(connect_error)?;
+            .map_err(connect_error)
+            .map_err(|refusal| if self.keeps_statements { refusal } else { behind_pooler(refusal) })?;
         let prepared = self.keeps_statements.then(RwLock::default);
         Ok((Connection { client, prepared, answer_timeout: self.answer_timeout }, carrier))
     }
@@ -122,6 +132,22 @@ fn connect_error(refusal: tokio_postgres::Error) -> StoreError {
         other => other,
     }
 }
+
+/// The switch is set; what PgBouncer refuses stands in the address.
+fn behind_pooler(refusal: StoreError) -> StoreError {
+    match refusal {
+        StoreError::Io { cause } if cause.is::<PooledWithoutSwitch>() => {
+            StoreError::Io { cause: Arc::new(OptionsBehindPooler) }
+        }
+        other => other,
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "this PgBouncer takes no options; take them out of the address and set search_path with ALTER ROLE … SET search_path"
+)]
+struct OptionsBehindPooler;
 
 impl fmt::Debug for Connector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -189,9 +215,14 @@ impl Connection {
         self.bounded(self.client.batch_execute(command)).await
     }
 
-    /// Has the server parse and analyse a statement.
+    /// Has the server parse and analyse a statement, without running it.
     pub(super) async fn check(&self, statement: &str) -> Result<(), StoreError> {
-        self.bounded(self.client.prepare(statement)).await.map(|_| ())
+        if self.prepared.is_some() {
+            return self.bounded(self.client.prepare(statement)).await.map(|_| ());
+        }
+        // What is prepared by name could meet its namesake behind a pooler.
+        let highest = (1..=99).take_while(|number| statement.contains(&format!("${number}"))).count();
+        self.rows(&format!("EXPLAIN {statement}"), &vec![Value::Null; highest]).await.map(|_| ())
     }
 
     /// Prepares a statement ahead of a `BEGIN`, so that both can be sent together.

@@ -17,6 +17,9 @@ use crate::value::Value;
 const SHORTEST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
+/// The level that `ON CONFLICT` decides under, whatever the database's default is.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
 /// Connections that all reads share. Each has a task that carries its bytes and makes it again when it is lost.
 #[derive(Debug)]
 pub(super) struct Readers {
@@ -147,7 +150,10 @@ impl Writers {
 
     /// A connection of one's own, once there is a place for it.
     pub(super) async fn session(self, sharing: Sharing) -> Result<Session, StoreError> {
-        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| StoreError::Closed)?;
+        let place = tokio::time::timeout(self.connector.answer_timeout(), Arc::clone(&self.places).acquire_owned())
+            .await
+            .map_err(|_| StoreError::Busy)?
+            .map_err(|_| StoreError::Closed)?;
         let found = loop {
             let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             match idle {
@@ -206,7 +212,7 @@ impl Session {
     ) -> Result<Vec<tokio_postgres::Row>, StoreError> {
         refuse_nul(values)?;
         if self.begins(statement).await? {
-            let (begun, rows) = tokio::join!(self.connection.command("BEGIN"), self.connection.rows(statement, values));
+            let (begun, rows) = tokio::join!(self.connection.command(BEGIN), self.connection.rows(statement, values));
             return begun.and(rows);
         }
         self.connection.rows(statement, values).await
@@ -216,7 +222,7 @@ impl Session {
         refuse_nul(values)?;
         if self.begins(statement).await? {
             let (begun, changed) =
-                tokio::join!(self.connection.command("BEGIN"), self.connection.execute(statement, values));
+                tokio::join!(self.connection.command(BEGIN), self.connection.execute(statement, values));
             return begun.and(changed);
         }
         self.connection.execute(statement, values).await
@@ -225,7 +231,7 @@ impl Session {
     pub(crate) async fn script(&mut self, script: &str) -> Result<(), StoreError> {
         if self.stage == Stage::NotBegun {
             self.stage = Stage::Begun;
-            self.connection.command("BEGIN").await?;
+            self.connection.command(BEGIN).await?;
         }
         self.connection.script(script).await
     }

@@ -57,7 +57,11 @@ fn trust(url: &PostgresUrl, provider: &Arc<CryptoProvider>) -> Result<Trust, Sto
         Some(path) => store(certificates(path, "sslrootcert")?)?,
         None => match default_root_file().filter(|path| path.exists()) {
             Some(path) => store(certificates(&path, "sslrootcert")?)?,
-            None if matches!(url.ssl_mode, SslMode::VerifyCa | SslMode::VerifyFull) => system_roots()?,
+            // With a name to compare, the machine's authorities will do; without, anybody's certificate would.
+            None if url.ssl_mode == SslMode::VerifyFull => system_roots()?,
+            None if url.ssl_mode == SslMode::VerifyCa => {
+                return Err(unusable(Error::General("sslmode=verify-ca needs sslrootcert".to_owned())));
+            }
             None => return Ok(Trust::Anyone),
         },
     };

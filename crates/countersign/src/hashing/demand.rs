@@ -1,0 +1,80 @@
+//! What jobs need, what they may take, and what workers did of it.
+
+use std::time::Duration;
+
+use countersign_formats::password;
+
+use crate::client::ClientAddress;
+
+/// What is bounded.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Jobs that wait, those aside for which a worker is idle.
+    pub(super) queue: usize,
+    /// Bytes of memory-hard jobs that run at once; a greater job runs when no other of them does.
+    pub(super) memory: u64,
+    /// How long a job may take from its admission.
+    pub(super) deadline: Duration,
+}
+
+impl Limits {
+    /// Jobs of one client that wait, those aside for which a worker is idle: a quarter of the queue.
+    pub(super) fn of_one_client(&self, client: ClientAddress) -> usize {
+        if client.is_known() { (self.queue / 4).max(1) } else { self.queue }
+    }
+}
+
+/// What a job needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Demand {
+    pub(super) kind: Kind,
+    /// Its time, in iterations of PBKDF2-HMAC-SHA256.
+    pub(super) rounds: u64,
+    /// Its bytes, when it is memory-hard.
+    pub(super) memory: u64,
+}
+
+impl Demand {
+    /// What one hash of this work needs.
+    pub(super) fn of(work: &password::Work) -> Self {
+        let memory = work.memory();
+        let kind = match work {
+            password::Work::Pbkdf2Sha256 { .. } => Kind::Lane,
+            _ if memory > 0 => Kind::MemoryHard,
+            _ => Kind::Whole,
+        };
+        Self { kind, rounds: password::estimated_cost(work), memory }
+    }
+}
+
+/// How a job is done; each kind has its own line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// In a lane beside others.
+    Lane,
+    /// By a worker that does nothing else meanwhile.
+    Whole,
+    /// As that, within the memory budget.
+    MemoryHard,
+}
+
+impl Kind {
+    /// How many there are.
+    pub(super) const COUNT: usize = 3;
+}
+
+/// What a worker did without looking up, and how long it took.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Chunk {
+    pub(super) work: Work,
+    pub(super) taken: Duration,
+}
+
+/// What a worker did.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Work {
+    /// So many rounds of so many jobs side by side.
+    Lanes { jobs: usize, rounds: u32 },
+    /// A derivation of so many iterations' worth.
+    Whole { rounds: u64 },
+}

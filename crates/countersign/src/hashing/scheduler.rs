@@ -1,0 +1,435 @@
+//! Who waits, who runs where, and who is refused: the whole of the scheduler's decisions, without threads, clock or hashing.
+//!
+//! A job is admitted (a place is kept for it before anything is known about the user), submitted, taken by a worker into a
+//! lane or as a whole, and finished; or it expires, or its client abandons it. What was begun and goes on (the extra work of
+//! a wrong password) keeps its lane, or comes before all that wait.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use countersign_lanes::Lanes;
+
+use super::demand::{Chunk, Demand, Kind, Limits, Work};
+use super::forecast::{Forecast, Load, WHOLE_ROUND_PICOS};
+use super::line::Line;
+use super::plan::Plan;
+use crate::client::ClientAddress;
+
+/// A job's number: later ones are higher.
+pub(super) type JobId = u64;
+
+/// No place for a job. It may come again after this time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Refused {
+    pub(super) retry_after: Duration,
+}
+
+/// What became of jobs, and what they are doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HashingStats {
+    /// Jobs that were answered.
+    pub served: u64,
+    /// Jobs that were refused at once: the queue, or their client's part of it, was full, or the wait too long.
+    pub shed: u64,
+    /// Jobs that passed their deadline before they were done.
+    pub expired: u64,
+    /// Jobs whose clients went away.
+    pub abandoned: u64,
+    /// Jobs being done now.
+    pub running: usize,
+    /// Jobs waiting now, or about to.
+    pub waiting: usize,
+}
+
+/// The scheduler's state. `T` is the job itself, of which nothing need be known.
+#[derive(Debug)]
+pub(super) struct Scheduler<T> {
+    limits: Limits,
+    plan: Plan,
+    forecast: Forecast,
+    lanes: Lanes,
+    /// What a job is taken to need before that is known: the same for every user (SECURITY A1).
+    typical: Demand,
+    /// By age; so by deadline too.
+    jobs: BTreeMap<JobId, Entry<T>>,
+    next_id: JobId,
+    lines: [Line; Kind::COUNT],
+    clients: HashMap<ClientAddress, Standing>,
+    waiting: usize,
+    workers: Vec<Worker>,
+    memory: u64,
+    stats: HashingStats,
+    is_closed: bool,
+}
+
+#[derive(Debug)]
+struct Entry<T> {
+    client: ClientAddress,
+    demand: Demand,
+    deadline: Duration,
+    state: State<T>,
+}
+
+#[derive(Debug)]
+enum State<T> {
+    /// Admitted, and not yet submitted.
+    Reserved,
+    Waiting(T),
+    /// In a lane of this worker.
+    InLane(usize),
+    /// This worker does nothing else. Cannot be stopped, though nobody may want it any more.
+    Whole {
+        worker: usize,
+        is_wanted: bool,
+    },
+}
+
+/// A client's jobs that wait.
+#[derive(Clone, Copy, Debug, Default)]
+struct Standing {
+    jobs: usize,
+    load: Load,
+}
+
+/// What a worker does.
+#[derive(Clone, Copy, Debug, Default)]
+struct Worker {
+    /// Jobs in its lanes.
+    lanes: usize,
+    /// Their iterations to go.
+    remaining: u64,
+    /// Iterations' worth of the job that it does as a whole.
+    whole: Option<u64>,
+    /// Picoseconds that lanes get before this worker takes another whole job: as much as the last one took.
+    owed: u64,
+}
+
+impl Worker {
+    fn is_idle(&self) -> bool {
+        self.lanes == 0 && self.whole.is_none()
+    }
+}
+
+impl<T> Scheduler<T> {
+    pub(super) fn new(limits: Limits, lanes: Lanes, workers: usize, typical: Demand) -> Self {
+        Self {
+            limits,
+            plan: Plan::new(&lanes, workers),
+            forecast: Forecast::new(lanes, workers),
+            lanes,
+            typical,
+            jobs: BTreeMap::new(),
+            next_id: 0,
+            lines: Default::default(),
+            clients: HashMap::new(),
+            waiting: 0,
+            workers: vec![Worker::default(); workers],
+            memory: 0,
+            stats: HashingStats::default(),
+            is_closed: false,
+        }
+    }
+
+    /// Keeps a place for a job of `client`, or refuses it at once: when the queue or the client's part of it is full, or when
+    /// it could not be done before its deadline (SECURITY A3). Only the client and what is ahead count, never the user.
+    pub(super) fn admit(&mut self, client: ClientAddress, now: Duration) -> Result<JobId, Refused> {
+        let idle = self.workers.iter().filter(|worker| worker.is_idle()).count();
+        let own = self.clients.get(&client).map_or(0, |standing| standing.jobs);
+        let is_full = self.waiting >= self.limits.queue + idle
+            || own >= self.limits.of_one_client(client) + idle
+            || self.is_closed;
+        let ahead = self.ahead_of(client);
+        let predicted = self.forecast.time(ahead, self.load(self.typical));
+        // What runs alone is let try, whatever was learnt about the pace: it is the only way to learn better.
+        if is_full || (predicted > self.limits.deadline && !ahead.is_nothing()) {
+            self.stats.shed += 1;
+            return Err(Refused { retry_after: predicted });
+        }
+        let id = self.next_id;
+        self.next_id += 1;
+        let deadline = now.saturating_add(self.limits.deadline);
+        self.jobs.insert(id, Entry { client, demand: self.typical, deadline, state: State::Reserved });
+        self.count_waiting(client, self.typical);
+        Ok(id)
+    }
+
+    /// Lets an admitted job wait for a worker. Gives it back if its time is over.
+    pub(super) fn submit(&mut self, id: JobId, demand: Demand, job: T) -> Result<(), T> {
+        let Some(Entry { client, .. }) = self.jobs.get(&id) else { return Err(job) };
+        let client = *client;
+        self.uncount_waiting(client, self.typical);
+        self.wait(id, client, demand, job);
+        self.lines[demand.kind as usize].push(client, id);
+        Ok(())
+    }
+
+    /// Takes a job for a lane of `worker`, if it should run one more: so many that all workers together do most.
+    pub(super) fn take_lane(&mut self, worker: usize) -> Option<(JobId, T)> {
+        if self.lanes_wanted(worker) == 0 {
+            return None;
+        }
+        let (id, job, rounds) = self.take(Kind::Lane, State::InLane(worker))?;
+        self.workers[worker].lanes += 1;
+        self.workers[worker].remaining += rounds;
+        Some((id, job))
+    }
+
+    /// Takes a job that `worker` is to do as a whole, its lanes standing still. Not while a worker without lanes is idle, and not
+    /// before lanes had as much time as the last such job took.
+    pub(super) fn take_whole(&mut self, worker: usize) -> Option<(JobId, T)> {
+        let kind = self.whole_wanted(worker)?;
+        let (id, job, rounds) = self.take(kind, State::Whole { worker, is_wanted: true })?;
+        self.memory += self.jobs.get(&id).map_or(0, |entry| entry.demand.memory);
+        self.workers[worker].whole = Some(rounds);
+        self.workers[worker].owed = rounds.saturating_mul(WHOLE_ROUND_PICOS);
+        Some((id, job))
+    }
+
+    /// Whether there is something for `worker` to take.
+    pub(super) fn has_work_for(&self, worker: usize) -> bool {
+        self.lanes_wanted(worker) > 0 || self.whole_wanted(worker).is_some()
+    }
+
+    /// Notes how many iterations are left in the lanes of `worker`, and what it did before.
+    pub(super) fn progress(&mut self, worker: usize, remaining: u64, done: Option<Chunk>) {
+        let worker = &mut self.workers[worker];
+        worker.remaining = remaining;
+        let Some(done) = done else { return };
+        let planned = match done.work {
+            Work::Lanes { jobs, rounds } => {
+                worker.owed = worker.owed.saturating_sub(self.lanes.round_picos(jobs).saturating_mul(rounds.into()));
+                self.lanes.time(jobs, rounds)
+            }
+            Work::Whole { rounds } => Duration::from_nanos(rounds.saturating_mul(WHOLE_ROUND_PICOS) / 1_000),
+        };
+        self.forecast.learn(planned, done.taken);
+    }
+
+    /// Whether the job is still wanted in its lane.
+    pub(super) fn is_in_lane(&self, id: JobId) -> bool {
+        matches!(self.jobs.get(&id), Some(Entry { state: State::InLane(_), .. }))
+    }
+
+    /// Notes that a job is done. `false` when nobody wants the answer any more.
+    pub(super) fn finish(&mut self, id: JobId) -> bool {
+        let is_wanted = self.release(id).is_some_and(|(_, is_wanted)| is_wanted);
+        self.stats.served += u64::from(is_wanted);
+        is_wanted
+    }
+
+    /// Lets a job that was taken wait for the next of its derivations, before all that have not begun. Gives it back if nobody
+    /// wants it any more.
+    pub(super) fn go_on(&mut self, id: JobId, demand: Demand, job: T) -> Option<T> {
+        let Some((Entry { client, deadline, .. }, true)) = self.release(id) else { return Some(job) };
+        self.jobs.insert(id, Entry { client, demand, deadline, state: State::Reserved });
+        self.wait(id, client, demand, job);
+        self.lines[demand.kind as usize].push_begun(client, id);
+        None
+    }
+
+    /// Takes out a job whose client went away; one that a worker does as a whole still runs to its end. Gives back what waited.
+    pub(super) fn abandon(&mut self, id: JobId) -> Option<T> {
+        if let State::Whole { is_wanted, .. } = &mut self.jobs.get_mut(&id)?.state {
+            self.stats.abandoned += u64::from(std::mem::replace(is_wanted, false));
+            return None;
+        }
+        self.stats.abandoned += 1;
+        self.leave(id)
+    }
+
+    /// Takes out the jobs whose deadline is `now` or has passed, and gives back those that waited.
+    pub(super) fn expire(&mut self, now: Duration) -> Vec<T> {
+        let is_late = |entry: &Entry<T>| entry.deadline <= now;
+        let late = self.jobs.iter().take_while(|(_, entry)| is_late(entry));
+        // What runs as a whole cannot be stopped, and is answered when it is done.
+        let late: Vec<JobId> =
+            late.filter(|(_, entry)| !matches!(entry.state, State::Whole { .. })).map(|(id, _)| *id).collect();
+        self.stats.expired += late.len() as u64;
+        late.into_iter().filter_map(|id| self.leave(id)).collect()
+    }
+
+    /// Takes out the jobs of a worker that died. Whoever waits for them is told by the job's end.
+    pub(super) fn lose(&mut self, worker: usize) {
+        let is_its = |state: &State<T>| match state {
+            State::InLane(other) | State::Whole { worker: other, .. } => *other == worker,
+            State::Reserved | State::Waiting(_) => false,
+        };
+        let lost: Vec<JobId> = self.jobs.iter().filter(|(_, entry)| is_its(&entry.state)).map(|(id, _)| *id).collect();
+        for id in lost {
+            self.release(id);
+        }
+        self.workers[worker] = Worker::default();
+    }
+
+    /// Ends it: nothing is admitted or taken any more, and nobody waits.
+    pub(super) fn close(&mut self) -> Vec<T> {
+        self.is_closed = true;
+        let ids: Vec<JobId> = self.jobs.keys().copied().collect();
+        ids.into_iter().filter_map(|id| self.leave(id)).collect()
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+
+    /// When a job that came now would be done.
+    pub(super) fn predict(&self, client: ClientAddress) -> Duration {
+        self.forecast.time(self.ahead_of(client), self.load(self.typical))
+    }
+
+    pub(super) fn stats(&self) -> HashingStats {
+        let running = self.workers.iter().map(|worker| worker.lanes + usize::from(worker.whole.is_some())).sum();
+        HashingStats { running, waiting: self.waiting, ..self.stats }
+    }
+
+    /// How many more lanes `worker` should fill now.
+    fn lanes_wanted(&self, worker: usize) -> usize {
+        let waiting = self.lines[Kind::Lane as usize].len();
+        if waiting == 0 || self.is_closed {
+            return 0;
+        }
+        let own = self.workers[worker].lanes;
+        // Workers that do something else for long have no lanes to offer.
+        let others = self.workers.iter().enumerate().filter(|(other, state)| *other != worker && state.whole.is_none());
+        let (mut workers, mut jobs, mut rank) = (1, waiting + own, 0);
+        for (_, other) in others {
+            workers += 1;
+            jobs += other.lanes;
+            rank += usize::from(other.lanes > own);
+        }
+        self.plan.width(workers, jobs, rank).saturating_sub(own).min(waiting)
+    }
+
+    /// The line from which `worker` should take a whole job now.
+    fn whole_wanted(&self, worker: usize) -> Option<Kind> {
+        let state = self.workers[worker];
+        let has_idle_neighbour = || {
+            let mut others = self.workers.iter().enumerate().filter(|(other, _)| *other != worker);
+            others.any(|(_, other)| other.is_idle())
+        };
+        if self.is_closed
+            || (state.owed > 0 && (state.lanes > 0 || self.lanes_wanted(worker) > 0))
+            || (state.lanes > 0 && has_idle_neighbour())
+        {
+            return None;
+        }
+        let first = |kind: Kind| self.lines[kind as usize].peek();
+        // The first of the memory-hard waits until it fits, and holds back those behind it, so that it does not wait for ever.
+        let memory_hard = first(Kind::MemoryHard).filter(|id| {
+            let memory = self.jobs.get(id).map_or(0, |entry| entry.demand.memory);
+            self.memory == 0 || self.memory.saturating_add(memory) <= self.limits.memory
+        });
+        match (first(Kind::Whole), memory_hard) {
+            (Some(whole), Some(memory_hard)) => Some(if whole < memory_hard { Kind::Whole } else { Kind::MemoryHard }),
+            (Some(_), None) => Some(Kind::Whole),
+            (None, Some(_)) => Some(Kind::MemoryHard),
+            (None, None) => None,
+        }
+    }
+
+    /// Takes the first job of a line to where `state` says.
+    fn take(&mut self, kind: Kind, state: State<T>) -> Option<(JobId, T, u64)> {
+        let id = self.lines[kind as usize].pop()?;
+        let entry = self.jobs.get_mut(&id)?;
+        let (client, demand) = (entry.client, entry.demand);
+        let State::Waiting(job) = std::mem::replace(&mut entry.state, state) else { return None };
+        self.uncount_waiting(client, demand);
+        Some((id, job, demand.rounds))
+    }
+
+    /// Notes that a job waits; the caller puts it into its line.
+    fn wait(&mut self, id: JobId, client: ClientAddress, demand: Demand, job: T) {
+        self.count_waiting(client, demand);
+        if let Some(entry) = self.jobs.get_mut(&id) {
+            entry.demand = demand;
+            entry.state = State::Waiting(job);
+        }
+    }
+
+    /// Takes a running job from its worker, with whether it is wanted.
+    fn release(&mut self, id: JobId) -> Option<(Entry<T>, bool)> {
+        let entry = self.jobs.remove(&id)?;
+        let is_wanted = match entry.state {
+            State::InLane(worker) => {
+                self.workers[worker].lanes -= 1;
+                true
+            }
+            State::Whole { worker, is_wanted } => {
+                self.workers[worker].whole = None;
+                self.memory -= entry.demand.memory;
+                is_wanted
+            }
+            State::Reserved | State::Waiting(_) => true,
+        };
+        Some((entry, is_wanted))
+    }
+
+    /// Takes a job out wherever it is, and gives it back if it waited.
+    fn leave(&mut self, id: JobId) -> Option<T> {
+        let (entry, _) = self.release(id)?;
+        match entry.state {
+            State::Reserved => {
+                self.uncount_waiting(entry.client, entry.demand);
+                None
+            }
+            State::Waiting(job) => {
+                self.uncount_waiting(entry.client, entry.demand);
+                self.lines[entry.demand.kind as usize].remove(entry.client, id);
+                Some(job)
+            }
+            State::InLane(_) | State::Whole { .. } => None,
+        }
+    }
+
+    fn count_waiting(&mut self, client: ClientAddress, demand: Demand) {
+        let load = self.load(demand);
+        let standing = self.clients.entry(client).or_default();
+        standing.jobs += 1;
+        standing.load += load;
+        self.waiting += 1;
+    }
+
+    fn uncount_waiting(&mut self, client: ClientAddress, demand: Demand) {
+        let load = self.load(demand);
+        if let Some(standing) = self.clients.get_mut(&client) {
+            standing.jobs -= 1;
+            standing.load -= load;
+            if standing.jobs == 0 {
+                self.clients.remove(&client);
+            }
+        }
+        self.waiting -= 1;
+    }
+
+    /// What is done before a job that `client` brings now: all that runs, its own jobs, and of each other client as many.
+    fn ahead_of(&self, client: ClientAddress) -> Load {
+        let own = self.clients.get(&client).map_or(0, |standing| standing.jobs);
+        let mut ahead = Load::default();
+        for worker in &self.workers {
+            ahead += Load {
+                lane_jobs: worker.lanes,
+                lane_rounds: worker.remaining,
+                whole_rounds: worker.whole.unwrap_or_default(),
+            };
+        }
+        for (other, standing) in &self.clients {
+            let before = if *other == client { own } else { standing.jobs.min(own + 1) };
+            ahead += standing.load.share(before, standing.jobs);
+        }
+        ahead
+    }
+
+    fn load(&self, demand: Demand) -> Load {
+        match demand.kind {
+            Kind::Lane => Load { lane_jobs: 1, lane_rounds: demand.rounds, whole_rounds: 0 },
+            Kind::Whole => Load { whole_rounds: demand.rounds, ..Load::default() },
+            Kind::MemoryHard => {
+                // A job keeps as many workers from others of its kind as it takes of the memory.
+                let workers = (self.workers.len() as u64).saturating_mul(demand.memory) / self.limits.memory.max(1);
+                let workers = workers.clamp(1, self.workers.len() as u64);
+                Load { whole_rounds: demand.rounds.saturating_mul(workers), ..Load::default() }
+            }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Which client a request comes from: its connection's other end, or what a declared proxy says in `X-Forwarded-For`.
+
+use std::net::{IpAddr, SocketAddr};
+
+use countersign::ClientAddress;
+use http::header::HeaderName;
+use http::{HeaderMap, Request};
+use ipnet::IpNet;
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// The other end of a request's connection, as the accept loop saw it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub IpAddr);
+
+/// `trusted_proxies`: the networks whose word about clients is taken (SECURITY G1).
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TrustedProxies(Vec<IpNet>);
+
+impl TrustedProxies {
+    /// Reads networks (`10.0.0.0/8`) and single addresses.
+    ///
+    /// # Errors
+    /// The first text that is neither.
+    pub(crate) fn parse(texts: &[String]) -> Result<Self, &str> {
+        let network = |text: &String| text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).ok();
+        texts.iter().map(|text| network(text).ok_or(text.as_str())).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whom a request counts against.
+    pub(crate) fn client_of<B>(&self, request: &Request<B>) -> ClientAddress {
+        match request.extensions().get::<Peer>() {
+            Some(Peer(peer)) => self.client(peer.to_canonical(), request.headers()).into(),
+            None => ClientAddress::UNKNOWN,
+        }
+    }
+
+    /// The nearest hop that is no declared proxy. Each proxy adds the address it was called from at the end of the header, so it
+    /// is read from there; what stands before the first undeclared hop is that client's own invention. Where a declared proxy
+    /// says nothing that can be read, it counts itself.
+    fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        let mut nearest = peer;
+        let mut hops =
+            headers.get_all(X_FORWARDED_FOR).iter().rev().flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
+        while self.contains(nearest)
+            && let Some(hop) = hops.next().and_then(address)
+        {
+            nearest = hop;
+        }
+        nearest
+    }
+
+    fn contains(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|network| network.contains(&address))
+    }
+}
+
+/// An address as proxies write it, some with a port.
+fn address(hop: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(hop).ok()?.trim_matches([' ', '\t']);
+    let address = text.parse().or_else(|_| text.parse().map(|socket: SocketAddr| socket.ip()));
+    let address = address.or_else(|_| text.trim_start_matches('[').trim_end_matches(']').parse());
+    address.ok().map(|address: IpAddr| address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(trusted: &[&str], peer: &str, forwarded: &[&str]) -> String {
+        let trusted: Vec<String> = trusted.iter().map(|&text| text.to_owned()).collect();
+        let mut request = Request::new(());
+        for line in forwarded {
+            request.headers_mut().append(X_FORWARDED_FOR, line.parse().expect("a value"));
+        }
+        let proxies = TrustedProxies::parse(&trusted).expect("networks");
+        proxies.client(peer.parse().expect("an address"), request.headers()).to_string()
+    }
+
+    #[test]
+    fn g1_nobody_but_a_declared_proxy_is_believed() {
+        assert_eq!(client(&[], "127.0.0.1", &["192.0.2.1"]), "127.0.0.1");
+        assert_eq!(client(&["10.0.0.0/8"], "192.0.2.9", &["192.0.2.1"]), "192.0.2.9");
+        assert_eq!(client(&["127.0.0.1"], "127.0.0.1", &["192.0.2.1"]), "192.0.2.1");
+        assert_eq!(client(&["127.0.0.0/8"], "127.0.0.1", &[]), "127.0.0.1");
+    }
+
+    #[test]
+    fn g1_what_a_client_wrote_itself_is_not_read() {
+        let chain = ["203.0.113.7, 192.0.2.1, 10.0.0.3"];
+        assert_eq!(client(&["127.0.0.1/32", "10.0.0.0/8"], "127.0.0.1", &chain), "192.0.2.1");
+        assert_eq!(client(&["127.0.0.1/32"], "127.0.0.1", &chain), "10.0.0.3");
+        assert_eq!(client(&["127.0.0.1/32"], "127.0.0.1", &["203.0.113.7", "192.0.2.1"]), "192.0.2.1", "two lines");
+        assert_eq!(client(&["0.0.0.0/0"], "127.0.0.1", &chain), "203.0.113.7", "the farthest of all proxies");
+    }
+
+    #[test]
+    fn g1_what_cannot_be_read_ends_the_chain() {
+        for odd in ["192.0.2.1, unknown", "192.0.2.1,", "192.0.2.1, 1.2.3.4.5", "", "192.0.2.1, _hidden"] {
+            assert_eq!(client(&["127.0.0.1"], "127.0.0.1", &[odd]), "127.0.0.1", "{odd:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_read_as_proxies_write_them() {
+        for (written, meant) in [
+            ("192.0.2.1:4711", "192.0.2.1"),
+            ("[2001:db8::1]:4711", "2001:db8::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("::ffff:192.0.2.1", "192.0.2.1"),
+        ] {
+            assert_eq!(client(&["::1"], "::1", &[written]), meant);
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_no_network_is_named() {
+        let texts = ["10.0.0.0/8".to_owned(), "::1".to_owned(), "10.0.0.0/33".to_owned()];
+        assert_eq!(TrustedProxies::parse(&texts).expect_err("refused"), "10.0.0.0/33");
+    }
+
+    #[test]
+    fn a_request_without_a_connection_comes_from_nobody_knows_where() {
+        let proxies = TrustedProxies::default();
+        let mut request = Request::new(());
+        assert_eq!(proxies.client_of(&request), ClientAddress::UNKNOWN);
+        request.extensions_mut().insert(Peer("::ffff:192.0.2.1".parse().expect("an address")));
+        assert_eq!(proxies.client_of(&request), ClientAddress::new([192, 0, 2, 1].into()));
+    }
+}
