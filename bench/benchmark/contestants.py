@@ -108,6 +108,19 @@ class Countersign(Contestant):
         return [servers.countersign_program(), "serve", "--config", str(program.config())], environment
 
 
+class CountersignWithoutAvx512(Countersign):
+    """The program on a processor without AVX-512, as far as password hashing can tell."""
+
+    name, title = "countersign-sha", "Countersign, AVX-512 switched off"
+
+    def command(self):
+        argv, environment = super().command()
+        config = Path(argv[-1])
+        backends = 'hashing_backends = ["portable", "sha-ni", "avx2"]'
+        config.write_text(config.read_text().replace("[auth]\n", f"[auth]\n{backends}\n"))
+        return argv, environment
+
+
 class EmptyAxum(Contestant):
     """A handler that does nothing: what hyper, axum and the kernel cost."""
 

@@ -23,7 +23,7 @@ def checks(contestant, path, headers, seconds, clients=CLIENTS):
 
 
 def burst(contestant, bodies, clients, requests):
-    """A fixed number of logins by some clients that wait for their answers; an account as wrk's, in which `rate` is what
+    """A fixed number of logins by clients that wait for their answers; an account as wrk's, in which `rate` is what
     was served until all were answered. Where hashing is the work, turns of fixed length would cut much of it off."""
     began = time.monotonic()
     outcomes = storm("burst", contestant.port, clients, requests, bodies)["l"]

@@ -25,6 +25,8 @@ def by_clients(work, run):
         "".join(json.dumps({"username": f"user{n}", "password": data.PASSWORD}) + "\n" for n in range(1, run.few + 1))
     )
     kinds = [contestants.Countersign, contestants.Django, *run.peers]
+    if kind == "pbkdf2":
+        kinds.insert(1, contestants.CountersignWithoutAvx512)
     result = {
         "kind": "logins", "title": f"Login, {TITLES[kind]}, PostgreSQL", "unit": "logins/s", "by_clients": {},
     }  # fmt: skip

@@ -45,7 +45,7 @@ def alternate(contestants, measure, rounds, postmaster, patience):
 
 
 def _settle(session, postmaster, deadline=120):
-    """Waits until a contestant has finished what its clients no longer wait for, so that it disturbs no other's turn."""
+    """Waits until a contestant has finished what its clients no longer wait for, so that it disturbs no other."""
     end = time.monotonic() + deadline
     while time.monotonic() < end:
         with machine.watch(session, {session}, postmaster) as usage:

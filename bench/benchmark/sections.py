@@ -16,6 +16,7 @@ GOALS = {
     "refresh-postgres": {"django": 20},
     "login-pbkdf2": {"django": 7},
 }
+WITHOUT_AVX512 = 3.5
 SIZE, LATENCY, FIRST_ANSWER, MEMORY, DISTURBANCE, REFUSAL = 0.8, 0.5, 50, 40, 3, 50
 
 
@@ -91,11 +92,12 @@ def logins_rows(work, result):
         for other, name in {"django": "Django", **OTHERS}.items():
             if other in accounts:
                 goal = GOALS.get(work, {}).get(other) if int(clients) >= 32 else None
-                rows.append(
-                    compared(
-                        f"{title}; clients: {clients}", f"× {name}", accounts["countersign"], accounts[other], goal
-                    )
-                )
+                what = f"{title}; clients: {clients}"
+                rows.append(compared(what, f"× {name}", accounts["countersign"], accounts[other], goal))
+        if "countersign-sha" in accounts:
+            goal = WITHOUT_AVX512 if int(clients) >= 32 else None
+            what = f"{title}, AVX-512 switched off; clients: {clients}"
+            rows.append(compared(what, "× Django", accounts["countersign-sha"], accounts["django"], goal))
     half = picked(result["by_clients"]["1"], "p50")
     latency = ratios(half["countersign"], half["django"])
     return [*rows, row(f"{title}; one alone: latency", "× Django", latency, LATENCY, least=False)]
@@ -123,8 +125,8 @@ def logins_text(result):
     turns = len(next(iter(next(iter(result["by_clients"].values())).values())))
     return "\n\n".join(
         [
-            f"{result['date']}, {turns} rounds in turn; medians. A turn is a fixed number of logins; latencies are those"
-            " of all answers.",
+            f"{result['date']}, {turns} rounds in turn; medians. A turn is a fixed number of logins; latencies are of"
+            " all answers.",
             table(columns, rows),
             f"Most memory held: {memory}.",
         ]

@@ -1,7 +1,6 @@
 //! A fixed number of logins by clients that keep their connections and wait for their answers.
 
 use std::cell::Cell;
-use std::net::Ipv4Addr;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -9,21 +8,22 @@ use tokio::net::TcpStream;
 use tokio::task::{JoinSet, LocalSet};
 
 use crate::Outcome;
-use crate::logins::exchange;
+use crate::logins::{connect, exchange};
 
 pub(crate) fn run(port: u16, clients: usize, requests: usize, bodies: &[String]) -> Vec<Outcome> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let (bodies, next, begin) = (Rc::new(bodies.to_vec()), Rc::new(Cell::new(0)), Instant::now());
     LocalSet::new().block_on(&runtime, async {
         let mut tasks = JoinSet::new();
-        for _ in 0..clients {
-            tasks.spawn_local(client(port, requests, Rc::clone(&bodies), Rc::clone(&next), begin));
+        for number in 0..clients {
+            tasks.spawn_local(client(number, port, requests, Rc::clone(&bodies), Rc::clone(&next), begin));
         }
         tasks.join_all().await.into_iter().flatten().collect()
     })
 }
 
 async fn client(
+    client: usize,
     port: u16,
     requests: usize,
     bodies: Rc<Vec<String>>,
@@ -35,7 +35,7 @@ async fn client(
     while next.get() < requests {
         let number = next.replace(next.get() + 1);
         let due = begin.elapsed();
-        let answer = ask(&mut connection, port, &bodies[number % bodies.len()]).await.unwrap_or_default();
+        let answer = ask(&mut connection, client, port, &bodies[number % bodies.len()]).await.unwrap_or_default();
         if answer.closes {
             connection = None;
         }
@@ -45,10 +45,15 @@ async fn client(
     outcomes
 }
 
-async fn ask(connection: &mut Option<TcpStream>, port: u16, body: &str) -> std::io::Result<crate::Answer> {
+async fn ask(
+    connection: &mut Option<TcpStream>,
+    client: usize,
+    port: u16,
+    body: &str,
+) -> std::io::Result<crate::Answer> {
     let stream = match connection {
         Some(stream) => stream,
-        None => connection.insert(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?),
+        None => connection.insert(connect(port, client).await?),
     };
     exchange(stream, body, "keep-alive").await
 }

@@ -8,7 +8,7 @@ use tokio::net::{TcpSocket, TcpStream};
 
 use crate::{Answer, Outcome, Phases};
 
-const ADDRESSES: u32 = 200;
+const ADDRESSES: usize = 200;
 const PATIENCE: Duration = Duration::from_secs(15);
 
 pub(crate) fn run(port: u16, rate: f64, phases: Phases, bodies: &[String]) -> Vec<Outcome> {
@@ -24,10 +24,9 @@ pub(crate) fn run(port: u16, rate: f64, phases: Phases, bodies: &[String]) -> Ve
         while offset < phases.during {
             let due = phases.before + offset;
             tokio::time::sleep_until((phases.begin + due).into()).await;
-            let body = bodies[number as usize % bodies.len()].clone();
-            let from = Ipv4Addr::new(127, 0, 1, u8::try_from(1 + number % ADDRESSES).expect("at most 200"));
+            let body = bodies[number % bodies.len()].clone();
             tasks.spawn(async move {
-                let answer = tokio::time::timeout(PATIENCE, log_in(port, from, &body)).await;
+                let answer = tokio::time::timeout(PATIENCE, log_in(port, number, &body)).await;
                 let answer = answer.ok().and_then(Result::ok).unwrap_or_default();
                 let latency = (phases.begin + due).elapsed();
                 Outcome { due, status: answer.status, latency, retry_after: answer.retry_after }
@@ -39,11 +38,16 @@ pub(crate) fn run(port: u16, rate: f64, phases: Phases, bodies: &[String]) -> Ve
     })
 }
 
-async fn log_in(port: u16, from: Ipv4Addr, body: &str) -> std::io::Result<Answer> {
+async fn log_in(port: u16, client: usize, body: &str) -> std::io::Result<Answer> {
+    exchange(&mut connect(port, client).await?, body, "close").await
+}
+
+/// A connection of a client; clients have 200 addresses of the loopback interface in turn.
+pub(crate) async fn connect(port: u16, client: usize) -> std::io::Result<TcpStream> {
+    let from = Ipv4Addr::new(127, 0, 1, u8::try_from(1 + client % ADDRESSES).unwrap_or(1));
     let socket = TcpSocket::new_v4()?;
     socket.bind(SocketAddr::new(IpAddr::V4(from), 0))?;
-    let mut stream = socket.connect(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)).await?;
-    exchange(&mut stream, body, "close").await
+    socket.connect(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)).await
 }
 
 /// One login over a connection.

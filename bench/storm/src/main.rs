@@ -4,10 +4,12 @@
 //!     storm burst PORT CLIENTS LOGINS BODIES
 //!
 //! The first: token checks at a steady rate on kept connections, before, during and after a storm of logins, each from a client of
-//! its own, which come from 200 addresses of the loopback interface in turn. Both are open loops: a request is due at its moment
+//! its own. Both are open loops: a request is due at its moment
 //! whether or not earlier ones were answered, and its latency counts from that moment.
 //!
 //! The second: a fixed number of logins by some clients, each of which waits for its answer before it asks again.
+//!
+//! Clients that log in have 200 addresses of the loopback interface in turn.
 //!
 //! Each check prints `c DUE STATUS LATENCY RETRY`, each login `l …`, in seconds since the start; status 0 is a request without an
 //! answer, RETRY 1 an answer with Retry-After.
@@ -67,7 +69,7 @@ fn storm(port: u16, checks: f64, logins: f64, phases: Phases, headers: &[String]
     print('l', &storm.join().expect("the storm ends"));
 }
 
-fn parsed<T: std::str::FromStr>(text: &String) -> T {
+fn parsed<T: std::str::FromStr>(text: &str) -> T {
     text.parse().ok().expect("a number")
 }
 
