@@ -9,7 +9,7 @@ from harness import tokens
 from . import contestants, data, load, rounds
 from .checks import STORES
 
-LOGINS = {1: 10, 2: 16, 8: 32, 32: 64, 128: 128}  # by number of clients
+LOGINS = {1: 10, 2: 20, 8: 40, 32: 128, 128: 256}  # by number of clients
 HASHERS = {"pbkdf2": "pbkdf2_sha256", "argon2": "argon2"}
 TITLES = {"pbkdf2": "PBKDF2, 1,000,000 rounds", "argon2": "argon2id, 100 MiB, 2 passes, 8 lanes"}
 ROTATING = {"ROTATE_REFRESH_TOKENS": True, "BLACKLIST_AFTER_ROTATION": True}
