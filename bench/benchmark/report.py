@@ -24,7 +24,7 @@ def write(found, folder, publish):
         for name, picture in pictures.items():
             (docs / name).write_text(picture)
         _replace(ROOT / "docs" / "performance.md", report(found, "performance"))
-        _replace(ROOT / "README.md", summary(found))
+        _replace(ROOT / "README.md", summary(found, only_goals=True))
 
 
 def _replace(path, text):
@@ -48,11 +48,10 @@ def report(found, pictures):
     return "\n\n".join(parts) + "\n"
 
 
-def summary(found):
-    """Ratios against the goals."""
-    return table(
-        COLUMNS, [row for work, result in found.items() for row in sections.ROWS[result["kind"]](work, result)]
-    )
+def summary(found, only_goals=False):
+    """Ratios, all of them or those that have a goal."""
+    rows = [row for work, result in found.items() for row in sections.ROWS[result["kind"]](work, result)]
+    return table(COLUMNS, [row for row in rows if row[4] or not only_goals])
 
 
 def machine_text(found):
