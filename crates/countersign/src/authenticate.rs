@@ -148,7 +148,7 @@ impl Authority {
                 Scheme::Token { keyword, table } => self.by_token(keyword, table, headers).await,
                 Scheme::Jwt => self.by_jwt(headers).await,
                 Scheme::JwtStateless => self.by_stateless_jwt(headers).await,
-                Scheme::Basic => self.by_basic(headers, client).await,
+                Scheme::Basic => Box::pin(self.by_basic(headers, client)).await, // large: a login
                 Scheme::Session => Ok(None),
             };
             let result = match tried {

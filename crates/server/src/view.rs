@@ -1,9 +1,9 @@
 //! The request cycle of a DRF view: negotiation, authentication, permission, method, body, fields, answer; each step may end
 //! the request. DRF 3.18 `APIView.dispatch`.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
 use countersign::{Authority, ClientAddress, Failure, Identity, Permission, Scheme};
 use countersign_formats::json::{self, Object, Style, Value};
 use countersign_formats::negotiation::{NegotiationError, Renderer, Selected, format_from_query, select_renderer};
@@ -11,11 +11,12 @@ use countersign_formats::request_body::{BodyError, CharField, Limits, Parser, pa
 use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
+use hyper::body::{Bytes, Incoming};
 
 use crate::client::TrustedProxies;
 use crate::endpoints::{Answer, Endpoint, FieldText};
 use crate::pages;
-use crate::routes::{html_page, joined_header};
+use crate::routes::{Body, html_page, joined_header};
 use crate::security_headers::{no_store, with_security_headers};
 
 /// What all views of a server share.
@@ -96,7 +97,8 @@ impl View {
         &self,
         authority: &Authority,
         settings: &ViewSettings,
-        request: Request<Body>,
+        peer: IpAddr,
+        request: Request<Incoming>,
     ) -> Response<Body> {
         let query_format = match (&settings.format_override, request.uri().query()) {
             (Some(name), Some(query)) => format_from_query(query, name),
@@ -106,7 +108,7 @@ impl View {
         let accept = joined_header(request.headers(), &ACCEPT);
         match select_renderer(accept.as_deref(), query_format.as_deref(), &self.renderers) {
             Ok(selected) => {
-                let outcome = self.handle(authority, settings, request).await;
+                let outcome = self.handle(authority, settings, peer, request).await;
                 self.render(settings, selected, &outcome)
             }
             Err(error) => {
@@ -120,8 +122,14 @@ impl View {
         }
     }
 
-    async fn handle(&self, authority: &Authority, settings: &ViewSettings, request: Request<Body>) -> Outcome {
-        let client = settings.trusted_proxies.client_of(&request);
+    async fn handle(
+        &self,
+        authority: &Authority,
+        settings: &ViewSettings,
+        peer: IpAddr,
+        request: Request<Incoming>,
+    ) -> Outcome {
+        let client = settings.trusted_proxies.client_of(peer, request.headers());
         let authentication = authority.authenticate(&self.schemes, request.headers(), client).await;
         let read_session = authentication.read_session;
         let result = match authentication.result {
@@ -137,24 +145,27 @@ impl View {
         settings: &ViewSettings,
         identity: &Identity,
         client: ClientAddress,
-        request: Request<Body>,
+        request: Request<Incoming>,
     ) -> Result<Answer, Failure> {
         let method = request.method();
         authority.permit(&self.permissions, identity, method.as_str()).await?;
         if *method == Method::OPTIONS {
-            return Ok(Answer::Json(self.metadata(authority, identity).await?));
+            return Ok(Answer::Json(Box::pin(self.metadata(authority, identity)).await?));
         }
         let implemented =
             self.methods.contains(method) || (*method == Method::HEAD && self.methods.contains(&Method::GET));
         if !implemented {
             return Err(Failure::MethodNotAllowed(method.to_string()));
         }
-        let fields = self.endpoint.fields(authority.settings());
-        if fields.is_empty() {
-            return self.endpoint.answer(authority, identity, client, Vec::new()).await;
+        if let Some(answer) = self.endpoint.answer_at_once(identity) {
+            return Ok(answer);
         }
-        let values = self.read_body(settings, &fields, request).await?;
-        self.endpoint.answer(authority, identity, client, values).await
+        // On the heap, so that the future of a check stays small: it is moved for every request.
+        Box::pin(async {
+            let values = self.read_body(settings, &self.endpoint.fields(authority.settings()), request).await?;
+            self.endpoint.answer(authority, client, values).await
+        })
+        .await
     }
 
     /// Body to field values, in the order of `fields`.
@@ -162,7 +173,7 @@ impl View {
         &self,
         settings: &ViewSettings,
         fields: &[CharField<'_>],
-        request: Request<Body>,
+        request: Request<Incoming>,
     ) -> Result<Vec<FieldText>, Failure> {
         let (head, body) = request.into_parts();
         let content_type = joined_header(&head.headers, &CONTENT_TYPE);
@@ -275,7 +286,7 @@ impl View {
 }
 
 /// The whole body, bounded in size and time.
-async fn collect(body: Body, settings: &ViewSettings) -> Result<Bytes, Failure> {
+async fn collect(body: Incoming, settings: &ViewSettings) -> Result<Bytes, Failure> {
     let limited = Limited::new(body, settings.limits.memory);
     match tokio::time::timeout(settings.body_timeout, limited.collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
