@@ -47,6 +47,7 @@ mod claim_value;
 mod client;
 pub mod clock;
 mod failure;
+mod family;
 mod hashing;
 mod login;
 mod pair;
