@@ -243,21 +243,20 @@ impl Authority {
         };
         let jti = self.jti_of(claims).ok_or(Failure::Token(Cause::NotAString("jti").into()))?;
         let has_blacklist = self.settings().apps.token_blacklist;
-        let (sid, is_named) = match self.named_session(claims) {
-            Some(sid) => (sid.to_owned(), true),
-            None => {
-                if claims.contains(&sessions.claim) {
-                    tracing::warn!(
-                        event = "session_claim_taken",
-                        claim = sessions.claim,
-                        "a token has a claim of that name which is no session of ours and is replaced; set sessions.claim to another"
-                    );
-                }
-                let sid = keys.session_of(&jti);
-                claims.set(&sessions.claim, Value::from(sid.as_str()));
-                (sid, false)
+        let named = self.named_session(claims).map(str::to_owned);
+        let is_named = named.is_some();
+        let sid = named.unwrap_or_else(|| {
+            if claims.contains(&sessions.claim) {
+                tracing::warn!(
+                    event = "session_claim_taken",
+                    claim = sessions.claim,
+                    "a token has a claim of that name which is no session of ours and is replaced; set sessions.claim to another"
+                );
             }
-        };
+            let sid = keys.session_of(&jti);
+            claims.set(&sessions.claim, Value::from(sid.as_str()));
+            sid
+        });
         Ok(Guest {
             sessions,
             keys,
@@ -404,7 +403,7 @@ impl Authority {
         if ends {
             let at = guest.now;
             let (rule, is_named) = (guest.rule.clone(), guest.is_named);
-            let (_, outcome) = self
+            let ((), outcome) = self
                 .store()
                 .in_family(guest.presented.clone(), move |facts| match rule.judge(facts, is_named, at) {
                     Verdict::End(why) => (FamilyStep::End { reason: why.name(), at, token: None }, ()),
