@@ -52,6 +52,8 @@ mod hashing;
 mod login;
 mod pair;
 mod permission;
+mod session;
+mod session_counts;
 pub mod settings;
 pub mod testing;
 
@@ -62,4 +64,5 @@ pub use failure::Failure;
 pub use hashing::HashingStats;
 pub use pair::{Pair, Refreshed};
 pub use permission::{ModelName, Permission};
+pub use session_counts::SessionCounts;
 pub use settings::Settings;
