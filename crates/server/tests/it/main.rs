@@ -5,4 +5,5 @@ mod exchanges;
 mod harness;
 mod logins;
 mod policies;
+mod race;
 mod sessions;
