@@ -36,6 +36,7 @@ class Choice:
     work: dict = field(default_factory=lambda: CHEAP_WORK)
     installed_apps: tuple = (AUTHTOKEN, BLACKLIST)
     protected: tuple = ()
+    sessions: dict = field(default_factory=lambda: {"enabled": False})  # Countersign's alone
     secret_key: str = SECRET_KEY
 
     def but(self, **changes):
@@ -65,6 +66,9 @@ class Choice:
             "",
             "[simple_jwt]",
             *(f"{name.lower()} = {_toml(value)}" for name, value in self.simple_jwt.items()),
+            "",
+            "[sessions]",
+            *(f"{name} = {_toml(value)}" for name, value in self.sessions.items()),
             "",
             "[rest_framework]",
             f"default_authentication_classes = {_toml(list(self.authentication))}",

@@ -7,7 +7,9 @@ use countersign_store::{Store, StoreError, TokenTable, UserField};
 use jiff::Timestamp;
 
 use crate::clock::{Clock, Entropy, EntropyFailed, SystemClock, SystemEntropy, fresh_jti, random};
+use crate::family::FamilyKeys;
 use crate::hashing::{Hashing, HashingStats};
+use crate::session_counts::{SessionCounters, SessionCounts};
 use crate::settings::Settings;
 
 /// The table of DRF's `authtoken` app.
@@ -24,6 +26,8 @@ struct Inner {
     settings: Settings,
     user_id: UserIdSource,
     tokens: Option<TokenTable>,
+    families: Option<FamilyKeys>,
+    session_counters: SessionCounters,
     hashing: Hashing,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -71,8 +75,22 @@ impl AuthorityBuilder {
         let field = store.user_field(&settings.simple_jwt.user_id_field).await?;
         let user_id = if field.is_primary_key() { UserIdSource::PrimaryKey } else { UserIdSource::Field(field) };
         let tokens = if settings.apps.authtoken { Some(store.token_table(AUTHTOKEN_TABLE).await?) } else { None };
+        let families = settings.sessions.is_some().then(|| FamilyKeys::of(&settings.simple_jwt.signing_key));
         let hashing = Hashing::start(&settings.hashing, &settings.hashers);
-        Ok(Authority { inner: Arc::new(Inner { store, settings, user_id, tokens, hashing, clock, entropy }) })
+        let session_counters = SessionCounters::default();
+        Ok(Authority {
+            inner: Arc::new(Inner {
+                store,
+                settings,
+                user_id,
+                tokens,
+                families,
+                session_counters,
+                hashing,
+                clock,
+                entropy,
+            }),
+        })
     }
 }
 
@@ -108,6 +126,21 @@ impl Authority {
     /// DRF's own token table, when the app is installed.
     pub(crate) fn tokens(&self) -> Option<&TokenTable> {
         self.inner.tokens.as_ref()
+    }
+
+    /// What ids of sessions and successors are derived with, while there are sessions.
+    pub(crate) fn family_keys(&self) -> Option<&FamilyKeys> {
+        self.inner.families.as_ref()
+    }
+
+    /// What became of refresh tokens so far, where there are sessions.
+    #[must_use]
+    pub fn session_stats(&self) -> SessionCounts {
+        self.inner.session_counters.now()
+    }
+
+    pub(crate) fn session_counts(&self) -> &SessionCounters {
+        &self.inner.session_counters
     }
 
     /// What became of password hashes so far, and how many run and wait now.

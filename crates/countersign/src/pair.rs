@@ -4,14 +4,15 @@ use countersign_formats::json::Value;
 use countersign_formats::jwt::{
     Cause, Claims, Lifetime, Refusal, TokenType, check_claim_not_expired, check_token, decode,
 };
-use countersign_store::{Blacklisting, OutstandingToken, Rotation, User, UserId};
+use countersign_store::{Blacklisting, NewSession, OutstandingToken, Rotation, User, UserId};
 use jiff::Timestamp;
 use md5::{Digest as _, Md5};
 
 use crate::authority::{Authority, UserIdSource};
-use crate::claim_value::{is_truthy, to_instant};
+use crate::claim_value::to_instant;
 use crate::client::Credentials;
 use crate::failure::Failure;
+use crate::session::cap;
 
 /// A refresh token and an access token made together.
 #[derive(Clone)]
@@ -52,11 +53,15 @@ impl Authority {
         let user = self.jwt_login(credentials).await?;
         let now = self.now();
         let settings = &self.settings().simple_jwt;
-        let refresh = self.issue(TokenType::Refresh, &user, now).await?;
-        let access =
+        let mut refresh = self.issue(TokenType::Refresh, &user, now).await?;
+        let session = self.begin_session(&mut refresh, Some(&user.id), now);
+        let mut access =
             refresh.access_from_refresh(&settings.rules, now, settings.access_token_lifetime, &self.fresh_jti()?);
+        if let Some(end) = session.as_ref().and_then(|session| session.expires_at) {
+            cap(&mut access, end);
+        }
         let pair = Pair { refresh: self.sign(&refresh), access: self.sign(&access) };
-        self.record_login(&user, &refresh, &pair.refresh, now).await?;
+        self.record_login(&user, &refresh, &pair.refresh, session.as_ref(), now).await?;
         Ok(pair)
     }
 
@@ -69,11 +74,13 @@ impl Authority {
         let now = self.now();
         let claims = self.issue(TokenType::Sliding, &user, now).await?;
         let token = self.sign(&claims);
-        self.record_login(&user, &claims, &token, now).await?;
+        self.record_login(&user, &claims, &token, None, now).await?;
         Ok(token)
     }
 
     /// A new access token for a refresh token, and a new refresh token under rotation. SimpleJWT 5.5 `TokenRefreshSerializer`.
+    ///
+    /// Where there are sessions, a token has one successor ever, and gets it again within the window (`docs/sessions.md`).
     ///
     /// Differs: rotation with blacklisting is one transaction in which the insert of the blacklist row decides, so of parallel
     /// uses of one token one wins (SimpleJWT lets all win); a deleted user is refused rather than crashed on; under
@@ -83,20 +90,14 @@ impl Authority {
     /// [`Failure::Token`], [`Failure::NoActiveAccountForToken`], [`Failure::NoUserForToken`], [`Failure::PasswordChanged`],
     /// [`Failure::Store`].
     pub async fn refresh(&self, token: &str) -> Result<Refreshed, Failure> {
+        if self.settings().sessions.is_some() {
+            return self.refresh_in_family(token).await;
+        }
         let now = self.now();
         let settings = &self.settings().simple_jwt;
         let mut claims = self.accept(token, TokenType::Refresh, now).await?;
         check_issuer_is_text(&claims)?;
-        let user = match claims.get(&settings.user_id_claim) {
-            Some(claim) if is_truthy(claim) => Some(self.user_of_claim(claim).await?.ok_or(Failure::NoUserForToken)?),
-            _ => None,
-        };
-        if let Some(user) = &user {
-            if settings.check_user_is_active && !user.is_active {
-                return Err(Failure::NoActiveAccountForToken);
-            }
-            self.check_revocation(&claims, user)?;
-        }
+        let user = self.refreshing_user(&claims).await?;
         let access =
             claims.access_from_refresh(&settings.rules, now, settings.access_token_lifetime, &self.fresh_jti()?);
         let access = self.sign(&access);
@@ -144,11 +145,14 @@ impl Authority {
     }
 
     /// Whether a token of any type is valid. SimpleJWT 5.5 `TokenVerifySerializer`: any user, even a deleted one; the blacklist
-    /// is consulted only under `BLACKLIST_AFTER_ROTATION`.
+    /// is consulted only under `BLACKLIST_AFTER_ROTATION`. Where there are sessions: whether it would be accepted now.
     ///
     /// # Errors
     /// [`Failure::Token`], [`Failure::VerifiedBlacklisted`], [`Failure::Store`].
     pub async fn verify(&self, token: &str) -> Result<(), Failure> {
+        if self.settings().sessions.is_some() {
+            return self.verify_in_family(token).await;
+        }
         let claims = self.accept(token, TokenType::Untyped, self.now()).await?;
         if !self.settings().simple_jwt.blacklist_after_rotation {
             return Ok(());
@@ -161,7 +165,8 @@ impl Authority {
         }
     }
 
-    /// Blacklists a refresh token, recording it first if it is unknown. SimpleJWT 5.5 `TokenBlacklistSerializer`.
+    /// Blacklists a refresh token, recording it first if it is unknown. SimpleJWT 5.5 `TokenBlacklistSerializer`. Where there are
+    /// sessions, the token's ends.
     ///
     /// Differs: a user id that is no number counts as no user rather than crashing.
     ///
@@ -170,6 +175,9 @@ impl Authority {
     pub async fn blacklist(&self, token: &str) -> Result<(), Failure> {
         if !self.settings().apps.token_blacklist {
             return Err(Failure::NotFound);
+        }
+        if self.settings().sessions.is_some() {
+            return self.log_out_of_family(token).await;
         }
         let now = self.now();
         let claims = self.accept(token, TokenType::Refresh, now).await?;
@@ -194,7 +202,7 @@ impl Authority {
     }
 
     /// The claims of a new token for `user`. SimpleJWT 5.5 `Token.for_user`.
-    async fn issue(&self, class: TokenType, user: &User, now: Timestamp) -> Result<Claims, Failure> {
+    pub(crate) async fn issue(&self, class: TokenType, user: &User, now: Timestamp) -> Result<Claims, Failure> {
         let settings = &self.settings().simple_jwt;
         let lifetime = match class {
             TokenType::Sliding => Lifetime::sliding(
@@ -232,27 +240,32 @@ impl Authority {
         Ok(claims)
     }
 
-    fn sign(&self, claims: &Claims) -> String {
+    pub(crate) fn sign(&self, claims: &Claims) -> String {
         let settings = &self.settings().simple_jwt;
         claims.sign_with(&settings.signing_key, &settings.rules)
     }
 
-    /// The rows a login leaves: `last_login` under `UPDATE_LAST_LOGIN`, and the outstanding token with the blacklist app.
-    async fn record_login(&self, user: &User, claims: &Claims, token: &str, now: Timestamp) -> Result<(), Failure> {
+    /// The rows a login leaves: `last_login` under `UPDATE_LAST_LOGIN`, the outstanding token with the blacklist app, the session.
+    pub(crate) async fn record_login(
+        &self,
+        user: &User,
+        claims: &Claims,
+        token: &str,
+        session: Option<&NewSession>,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
         let last_login = self.settings().simple_jwt.update_last_login.then_some(now);
         let outstanding = if self.settings().apps.token_blacklist {
             self.outstanding(claims, token, Some(user.id.clone()), now)
         } else {
             None
         };
-        if last_login.is_some() || outstanding.is_some() {
-            self.store().login_pair(&user.id, last_login, outstanding.as_ref()).await?;
-        }
+        self.store().login_pair(&user.id, last_login, outstanding.as_ref(), session).await?;
         Ok(())
     }
 
     /// The row of the outstanding table for a token; `None` for a token without an id (`JTI_CLAIM` switched off).
-    fn outstanding(
+    pub(crate) fn outstanding(
         &self,
         claims: &Claims,
         token: &str,
@@ -270,7 +283,7 @@ impl Authority {
 }
 
 /// A token is signed again with the issuer it came with, and PyJWT 2.15 `encode` takes text only: there the original crashes.
-fn check_issuer_is_text(claims: &Claims) -> Result<(), Failure> {
+pub(crate) fn check_issuer_is_text(claims: &Claims) -> Result<(), Failure> {
     match claims.get("iss") {
         Some(issuer) if issuer.as_str().is_none() => Err(Failure::Token(Cause::NotAString("iss").into())),
         _ => Ok(()),

@@ -27,6 +27,9 @@ pub struct Settings {
     pub apps: InstalledApps,
     /// How passwords are hashed.
     pub hashing: HashingSettings,
+    /// Sessions; `None` leaves every token and answer as SimpleJWT's. They need the tables of
+    /// [`InstalledApps::countersign`].
+    pub sessions: Option<SessionSettings>,
 }
 
 impl Settings {
@@ -40,6 +43,33 @@ impl Settings {
             username_field: "username".to_owned(),
             apps: InstalledApps::default(),
             hashing: HashingSettings::default(),
+            sessions: None,
+        }
+    }
+}
+
+/// Families of refresh tokens: how long they live, and how long a refresh may be repeated.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct SessionSettings {
+    /// For how long after a rotation the exchanged token gets the same successor again. Nothing makes every second use theft.
+    pub refresh_window: SignedDuration,
+    /// A session that is not refreshed for this long has ended.
+    pub idle_lifetime: Option<SignedDuration>,
+    /// A session that began this long ago has ended, however often it was refreshed.
+    pub absolute_lifetime: Option<SignedDuration>,
+    /// The claim that names the session.
+    pub claim: String,
+}
+
+impl Default for SessionSettings {
+    /// 10 s, no limits but those of the tokens, `sid`.
+    fn default() -> Self {
+        Self {
+            refresh_window: SignedDuration::from_secs(10),
+            idle_lifetime: None,
+            absolute_lifetime: None,
+            claim: "sid".to_owned(),
         }
     }
 }
@@ -50,7 +80,8 @@ impl Settings {
 pub struct HashingSettings {
     /// Threads that hash, at least one; one a core.
     pub threads: usize,
-    /// How many logins may wait before the next is refused with 503; those of one client address may take a quarter of it.
+    /// How many logins may wait before the next is refused with 503; those of one client address may take a
+    /// quarter of it, those of one IPv6 /48 half, and less the fuller it is.
     pub queue: usize,
     /// How long a login's hash may take, waiting included. One that could not be done in time is refused at once.
     pub deadline: Duration,

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 
 use countersign::ClientAddress;
-use http::header::HeaderName;
 use http::HeaderMap;
+use http::header::HeaderName;
 use ipnet::IpNet;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");

@@ -32,6 +32,7 @@ use std::time::Duration;
 
 mod driver;
 mod error;
+mod families;
 mod groups;
 mod migrate;
 mod outstanding;
@@ -47,6 +48,10 @@ mod value;
 
 pub use driver::TableName;
 pub use error::{Cause, StoreError};
+pub use families::{
+    Exchange, ExchangedFacts, FamilyFacts, FamilyOutcome, FamilyRows, FamilyStep, NewSession, Presented, Refreshing,
+    SessionFacts, Successor, step_in_family,
+};
 pub use migrate::{AppState, InstalledApps, MigrateReport, MigrationState};
 pub use outstanding::{Blacklisting, OutstandingToken, Rotation};
 pub use survey::{HashCount, HashKind, NotUnique, SURVEY_ROWS, Sample, ServerState};

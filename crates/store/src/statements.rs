@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::outstanding::RecordStatements;
 use crate::tokens::{DEFAULT_TABLE, TokenStatements};
 use crate::user_table::UserTable;
-use crate::{InstalledApps, outstanding};
+use crate::{InstalledApps, families, outstanding};
 
 /// A statement as the lists know it.
 pub(crate) struct Listed {
@@ -54,6 +54,21 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
             outstanding::FLUSH_OUTSTANDING,
         ]);
     }
+    if apps.countersign {
+        statements.extend(listed![
+            families::BEGIN,
+            families::LOCK,
+            families::FACTS_ALONE,
+            families::ROTATE,
+            families::REFRESHED,
+            families::END,
+            families::FLUSH_ROTATIONS,
+            families::FLUSH_SESSIONS,
+        ]);
+        if apps.token_blacklist {
+            statements.extend(listed![families::FACTS, families::END_TOKENS]);
+        }
+    }
     statements
 }
 
@@ -61,7 +76,7 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
 mod tests {
     use super::*;
     use crate::UserMapping;
-    use crate::migrate::statements as of_migrate;
+    use crate::migrate::{OWN, statements as of_migrate};
     use crate::user_field::{user_by_value, value_of_user};
     use rusqlite::Connection;
 
@@ -70,12 +85,16 @@ mod tests {
     fn django() -> Connection {
         let connection = Connection::open_in_memory().expect("opens");
         connection.execute_batch(DJANGO_SCHEMA).expect("the recorded schema");
+        for migration in OWN {
+            connection.execute_batch(migration.schema.sqlite).expect(migration.name);
+        }
         connection
     }
 
     fn all() -> Vec<Listed> {
         let users = UserTable::for_tests(&UserMapping::default());
-        let apps = InstalledApps { authtoken: true, token_blacklist: true, sessions: true, knox: true };
+        let apps =
+            InstalledApps { authtoken: true, token_blacklist: true, sessions: true, knox: true, countersign: true };
         let mut all = of(apps, &users, &RecordStatements::of(&users));
         all.extend(of_migrate().map(|(name, text)| Listed { name, text: Cow::Borrowed(text) }));
         all.push(Listed { name: "user_by_value", text: user_by_value(&users, "username").into() });
@@ -111,6 +130,7 @@ mod tests {
     fn statements_find_their_rows_by_an_index() {
         let connection = django();
         // Flushing is the one that walks: stretch by stretch along the primary key, which shows as a search.
+        // `given` is one row of parameters.
         // `s` is the stretch of at most a thousand ids found by that search; a constant row is no table.
         for statement in all().into_iter().filter(|statement| !statement.name.starts_with("MIGRATIONS")) {
             let mut explain =
@@ -121,7 +141,7 @@ mod tests {
                 .and_then(Iterator::collect)
                 .expect(statement.name);
             for step in &plan {
-                let reads_a_table = !["SCAN s", "SCAN CONSTANT ROW"].contains(&step.as_str());
+                let reads_a_table = !["SCAN s", "SCAN CONSTANT ROW", "SCAN given"].contains(&step.as_str());
                 assert!(!step.starts_with("SCAN") || !reads_a_table, "{}: {plan:#?}", statement.name);
             }
         }
@@ -206,6 +226,10 @@ mod tests {
         let schema =
             include_str!("../../../testdata/compat/schema.postgres.sql").replace("CREATE TABLE", "CREATE TEMP TABLE");
         client.batch_execute(&schema).await.expect("the recorded schema");
+        for migration in OWN {
+            let schema = migration.schema.postgres.replace("CREATE TABLE", "CREATE TEMP TABLE");
+            client.batch_execute(&schema).await.expect(migration.name);
+        }
         client
             .batch_execute(
                 "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off",

@@ -17,12 +17,12 @@ use zeroize::Zeroizing;
 
 use super::raw::{Nullable, OneOrMany, RawSimpleJwt, SecretText};
 use super::source::Source;
-use super::{Config, ConfigError, database, hashing, resources, validators};
+use super::{Config, ConfigError, database, hashing, resources, sessions, validators};
 use crate::client::TrustedProxies;
 use crate::view::ViewSettings;
 
 /// Later than this `exp` would leave the calendar (year 9999).
-const LONGEST_LIFETIME: SignedDuration = SignedDuration::from_hours(1000 * 365 * 24);
+pub(super) const LONGEST_LIFETIME: SignedDuration = SignedDuration::from_hours(1000 * 365 * 24);
 
 pub(super) fn resolve(source: &Source) -> Result<Config, ConfigError> {
     let raw = &source.raw;
@@ -37,6 +37,7 @@ pub(super) fn resolve(source: &Source) -> Result<Config, ConfigError> {
     settings.hashers = hashers(source)?;
     settings.backend = backend(source)?;
     settings.hashing = hashing::hashing(source)?;
+    let sessions = sessions::sessions(source, &mut settings)?;
     let resources = resources::resources(source, &settings)?;
     Ok(Config {
         bind: bind(source)?,
@@ -53,6 +54,7 @@ pub(super) fn resolve(source: &Source) -> Result<Config, ConfigError> {
             given => given.unwrap_or(10_000),
         },
         settings,
+        sessions,
         warnings,
     })
 }
@@ -317,7 +319,8 @@ fn token_class(name: &str) -> Option<TokenType> {
 /// Which optional apps the database has. Django's own apps and those without tables may be listed too.
 fn installed_apps(source: &Source) -> Result<InstalledApps, ConfigError> {
     let Some(names) = &source.raw.installed_apps else { return Ok(InstalledApps::default()) };
-    let mut apps = InstalledApps { authtoken: false, token_blacklist: false, sessions: false, knox: false };
+    let mut apps =
+        InstalledApps { authtoken: false, token_blacklist: false, sessions: false, knox: false, countersign: true };
     for name in names {
         match name.as_str() {
             "rest_framework.authtoken" => apps.authtoken = true,

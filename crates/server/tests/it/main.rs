@@ -5,3 +5,5 @@ mod exchanges;
 mod harness;
 mod logins;
 mod policies;
+mod race;
+mod sessions;

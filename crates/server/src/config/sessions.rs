@@ -1,0 +1,139 @@
+//! `[sessions]`: families of refresh tokens and what ends them.
+
+use countersign::settings::SessionSettings;
+use jiff::SignedDuration;
+
+use super::duration::Length;
+use super::source::Source;
+use super::{ConfigError, SessionsChoice};
+use countersign::Settings;
+
+/// A retry that takes longer than this is no retry.
+const LONGEST_WINDOW: SignedDuration = SignedDuration::from_mins(2);
+/// Shorter than this, an idle session would end between two requests.
+const SHORTEST_LIFETIME: SignedDuration = SignedDuration::from_secs(1);
+
+/// Puts the settings of sessions in their place. They are taken out again where the database has no tables for them.
+pub(super) fn sessions(source: &Source, settings: &mut Settings) -> Result<SessionsChoice, ConfigError> {
+    let raw = &source.raw.sessions;
+    let mut sessions = SessionSettings::default();
+    if let Some(window) = raw.refresh_window {
+        if window.0 < SignedDuration::ZERO || window.0 > LONGEST_WINDOW {
+            return Err(source.error("sessions.refresh_window", "must lie between 0 and 120 seconds"));
+        }
+        sessions.refresh_window = window.0;
+    }
+    sessions.idle_lifetime = lifetime(source, "sessions.idle_lifetime", raw.idle_lifetime)?;
+    sessions.absolute_lifetime = lifetime(source, "sessions.absolute_lifetime", raw.absolute_lifetime)?;
+    if let Some(claim) = &raw.claim {
+        let jwt = &settings.simple_jwt;
+        let taken = [
+            Some("exp"),
+            Some("iat"),
+            Some("nbf"),
+            Some("iss"),
+            Some("aud"),
+            Some("sub"),
+            Some("jti"),
+            jwt.rules.jti_claim.as_deref(),
+            jwt.rules.token_type_claim.as_deref(),
+            Some(&*jwt.user_id_claim),
+            Some(&*jwt.revoke_token_claim),
+            Some(&*jwt.sliding_token_refresh_exp_claim),
+        ];
+        if claim.is_empty() || taken.contains(&Some(claim)) {
+            return Err(source.error("sessions.claim", format!("\"{claim}\" is taken; use a claim that no token has")));
+        }
+        claim.clone_into(&mut sessions.claim);
+    }
+    if settings.simple_jwt.rules.jti_claim.is_none() {
+        if raw.enabled == Some(true) {
+            return Err(source.error(
+                "sessions.enabled",
+                "cannot be on while simple_jwt.jti_claim is off: sessions tell tokens apart by it",
+            ));
+        }
+        settings.apps.countersign = false;
+        return Ok(SessionsChoice::Off);
+    }
+    if raw.enabled == Some(false) {
+        settings.apps.countersign = false;
+        return Ok(SessionsChoice::Off);
+    }
+    settings.sessions = Some(sessions);
+    Ok(match raw.enabled {
+        Some(_) => SessionsChoice::Demanded {
+            refusal: source
+                .error(
+                    "sessions.enabled",
+                    "the database has no tables for sessions, or not all of them; run `countersign migrate`, or set it to false",
+                )
+                .to_string(),
+        },
+        None => SessionsChoice::IfThere,
+    })
+}
+
+fn lifetime(source: &Source, key: &str, given: Option<Length>) -> Result<Option<SignedDuration>, ConfigError> {
+    match given {
+        None => Ok(None),
+        Some(length) if length.0 < SHORTEST_LIFETIME => Err(source.error(key, "must be a second at least")),
+        Some(length) if length.0 > super::resolve::LONGEST_LIFETIME => {
+            Err(source.error(key, "must be at most 1000 years"))
+        }
+        Some(length) => Ok(Some(length.0)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    const BASE: &str = "secret_key = \"0123456789012345678901234567890123456789\"\ndatabase_url = \"sqlite:x.db\"\n";
+
+    fn read(rest: &str) -> Result<Config, String> {
+        Config::from_text(&format!("{BASE}{rest}")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn every_key_has_its_place() {
+        let config = read(
+            "[sessions]\nrefresh_window = \"0s\"\nidle_lifetime = \"1h\"\nabsolute_lifetime = \"30d\"\nclaim = \"family\"",
+        )
+        .expect("accepted");
+        let sessions = config.settings.sessions.expect("on");
+        assert_eq!(sessions.refresh_window, SignedDuration::ZERO);
+        assert_eq!(sessions.idle_lifetime, Some(SignedDuration::from_hours(1)));
+        assert_eq!(sessions.absolute_lifetime, Some(SignedDuration::from_hours(720)));
+        assert_eq!(sessions.claim, "family");
+        assert_eq!(config.sessions, SessionsChoice::IfThere);
+        let sessions = read("").expect("accepted").settings.sessions.expect("on where there are tables");
+        assert_eq!((sessions.refresh_window, &*sessions.claim), (SignedDuration::from_secs(10), "sid"));
+        assert_eq!((sessions.idle_lifetime, sessions.absolute_lifetime), (None, None));
+    }
+
+    #[test]
+    fn off_is_off() {
+        let config = read("[sessions]\nenabled = false").expect("accepted");
+        assert_eq!((config.sessions, config.settings.apps.countersign), (SessionsChoice::Off, false));
+        assert!(config.settings.sessions.is_none());
+        let without_ids = "installed_apps = []\n[simple_jwt]\njti_claim = false\n";
+        assert_eq!(read(without_ids).expect("accepted").sessions, SessionsChoice::Off);
+        let refusal = read(&format!("{without_ids}[sessions]\nenabled = true")).expect_err("no ids");
+        assert!(refusal.starts_with("countersign.toml:7: sessions.enabled: cannot be on while"), "{refusal}");
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        for (text, expected) in [
+            ("[sessions]\nrefresh_window = 121", "countersign.toml:4: sessions.refresh_window: must lie between"),
+            ("[sessions]\nidle_lifetime = 0", "countersign.toml:4: sessions.idle_lifetime: must be a second"),
+            ("[sessions]\nabsolute_lifetime = -1", "countersign.toml:4: sessions.absolute_lifetime: must be a second"),
+            ("[sessions]\nclaim = \"user_id\"", "countersign.toml:4: sessions.claim: \"user_id\" is taken"),
+        ] {
+            let refusal = read(text).expect_err(text);
+            assert!(refusal.starts_with(expected), "{refusal}");
+        }
+    }
+}
