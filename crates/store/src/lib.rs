@@ -36,6 +36,7 @@ mod families;
 mod groups;
 mod migrate;
 mod outstanding;
+mod remembered;
 mod statements;
 mod survey;
 mod tokens;
