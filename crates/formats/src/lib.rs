@@ -1,6 +1,9 @@
 //! The byte formats of Django, DRF and SimpleJWT, as pure functions: bytes, keys, `now` and random bytes in; a value or an
 //! error out. No clock, no randomness, no I/O, no SQL, no HTTP types.
 
+pub mod csrf;
+pub mod django_session;
+pub mod django_signing;
 pub mod django_time;
 pub mod json;
 pub mod jwt;
