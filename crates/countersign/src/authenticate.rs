@@ -13,7 +13,7 @@ use http::header::{AUTHORIZATION, HeaderName};
 use crate::authority::{Authority, UserIdSource};
 use crate::basic_header::decode_basic;
 use crate::claim_value::{is_truthy, to_integer, to_text};
-use crate::client::{ClientAddress, Credentials};
+use crate::client::{Caller, ClientAddress, Credentials};
 use crate::failure::Failure;
 
 /// One authentication class.
@@ -138,9 +138,16 @@ impl Identity {
 
 impl Authority {
     /// Tries the schemes in order: the first that does not abstain decides, and where one finds bad credentials ([`Failure`])
-    /// the later ones are not tried. `client` is whom a hash counts against ([`Scheme::Basic`]). DRF 3.18
+    /// the later ones are not tried. `caller` says whom a hash counts against ([`Scheme::Basic`]) and what a session's CSRF
+    /// check looks at ([`Scheme::Session`]); a [`ClientAddress`](crate::ClientAddress) alone does for the others. DRF 3.18
     /// `Request._authenticate`.
-    pub async fn authenticate(&self, schemes: &[Scheme], headers: &HeaderMap, client: ClientAddress) -> Authentication {
+    pub async fn authenticate<'r>(
+        &self,
+        schemes: &[Scheme],
+        headers: &HeaderMap,
+        caller: impl Into<Caller<'r>>,
+    ) -> Authentication {
+        let caller = caller.into();
         let mut read_session = false;
         for scheme in schemes {
             read_session |= matches!(scheme, Scheme::Session);
@@ -148,8 +155,8 @@ impl Authority {
                 Scheme::Token { keyword, table } => self.by_token(keyword, table, headers).await,
                 Scheme::Jwt => self.by_jwt(headers).await,
                 Scheme::JwtStateless => self.by_stateless_jwt(headers).await,
-                Scheme::Basic => self.by_basic(headers, client).await,
-                Scheme::Session => Ok(None),
+                Scheme::Basic => self.by_basic(headers, caller.address).await,
+                Scheme::Session => self.by_session(headers, &caller).await,
             };
             let result = match tried {
                 Ok(None) => continue,
@@ -367,7 +374,7 @@ fn words(header: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// The field's value; repeated fields joined by a comma, as a WSGI server hands them over. A joined value is refused by every
 /// scheme, since the words no longer fit.
-fn joined<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Cow<'a, [u8]>> {
+pub(crate) fn joined<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Cow<'a, [u8]>> {
     let mut values = headers.get_all(name).iter();
     let first = values.next()?.as_bytes();
     let mut value = Cow::Borrowed(first);

@@ -46,6 +46,8 @@ mod basic_header;
 mod claim_value;
 mod client;
 pub mod clock;
+mod csrf;
+mod django_session;
 mod failure;
 mod hashing;
 mod login;
@@ -56,7 +58,7 @@ pub mod testing;
 
 pub use authenticate::{Authentication, Identity, Principal, Scheme};
 pub use authority::{AUTHTOKEN_TABLE, Authority, AuthorityBuilder};
-pub use client::{ClientAddress, Credentials};
+pub use client::{Caller, ClientAddress, Credentials};
 pub use failure::Failure;
 pub use hashing::HashingStats;
 pub use pair::{Pair, Refreshed};

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use countersign_formats::django_signing::SecretKeys;
 use countersign_formats::jwt::{Rules, SigningKey, TokenType, VerifyingKey};
 use countersign_formats::password::Hashers;
 use countersign_store::InstalledApps;
@@ -27,6 +28,50 @@ pub struct Settings {
     pub apps: InstalledApps,
     /// How passwords are hashed.
     pub hashing: HashingSettings,
+    /// Django's sessions; without them `SessionAuthentication` lets nobody in, as in Django without its session middleware.
+    pub django_sessions: Option<DjangoSessions>,
+}
+
+/// Django's `SESSION_…`, `CSRF_…` and host settings, as far as `SessionAuthentication` looks at them.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct DjangoSessions {
+    /// `SECRET_KEY`, `SECRET_KEY_FALLBACKS`.
+    pub secret_keys: SecretKeys,
+    /// `SESSION_COOKIE_NAME`.
+    pub cookie_name: String,
+    /// `AUTHENTICATION_BACKENDS`, as dotted paths: a session of another backend is nobody's.
+    pub backends: Vec<String>,
+    /// `CSRF_COOKIE_NAME`.
+    pub csrf_cookie_name: String,
+    /// `CSRF_HEADER_NAME`, as the HTTP field name (`HTTP_X_CSRFTOKEN` is `x-csrftoken`).
+    pub csrf_header_name: HeaderName,
+    /// `CSRF_USE_SESSIONS`: the secret is in the session instead of a cookie.
+    pub csrf_use_sessions: bool,
+    /// `CSRF_TRUSTED_ORIGINS`: `https://example.com`, `https://*.example.com`.
+    pub csrf_trusted_origins: Vec<String>,
+    /// `CSRF_COOKIE_DOMAIN`, or with `csrf_use_sessions` `SESSION_COOKIE_DOMAIN`: whose pages a `Referer` may name.
+    pub referer_domain: Option<String>,
+    /// `ALLOWED_HOSTS`: which `Host` counts as this site where origins are compared.
+    pub allowed_hosts: Vec<String>,
+}
+
+impl DjangoSessions {
+    /// Django 5.2's defaults around its secret keys. Every host counts as this site.
+    #[must_use]
+    pub fn new(secret_keys: SecretKeys) -> Self {
+        Self {
+            secret_keys,
+            cookie_name: "sessionid".to_owned(),
+            backends: vec!["django.contrib.auth.backends.ModelBackend".to_owned()],
+            csrf_cookie_name: "csrftoken".to_owned(),
+            csrf_header_name: HeaderName::from_static("x-csrftoken"),
+            csrf_use_sessions: false,
+            csrf_trusted_origins: Vec::new(),
+            referer_domain: None,
+            allowed_hosts: vec!["*".to_owned()],
+        }
+    }
 }
 
 impl Settings {
@@ -40,6 +85,7 @@ impl Settings {
             username_field: "username".to_owned(),
             apps: InstalledApps::default(),
             hashing: HashingSettings::default(),
+            django_sessions: None,
         }
     }
 }

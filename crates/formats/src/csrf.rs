@@ -48,7 +48,8 @@ impl CsrfSecret {
 fn unmask(token: &[u8]) -> Vec<u8> {
     let (mask, masked) = token.split_at(SECRET_LENGTH);
     let index = |byte: u8| ALPHABET.iter().position(|&letter| letter == byte).unwrap_or_default();
-    let letter = |(masked, mask): (&u8, &u8)| ALPHABET[(index(*masked) + ALPHABET.len() - index(*mask)) % ALPHABET.len()];
+    let letter =
+        |(masked, mask): (&u8, &u8)| ALPHABET[(index(*masked) + ALPHABET.len() - index(*mask)) % ALPHABET.len()];
     masked.iter().zip(mask).map(letter).collect()
 }
 
@@ -56,12 +57,12 @@ fn unmask(token: &[u8]) -> Vec<u8> {
 #[must_use]
 pub fn cookie(header: &str, name: &str) -> Option<Zeroizing<String>> {
     let trim = |text: &str| text.trim_matches(is_python_space).to_owned();
-    let values = header.split(';').filter_map(|chunk| {
+    let mut values = header.split(';').filter_map(|chunk| {
         let (key, value) = chunk.split_once('=').unwrap_or(("", chunk));
         let (key, value) = (trim(key), Zeroizing::new(trim(value)));
         (key == name && !(key.is_empty() && value.is_empty())).then_some(value)
     });
-    values.last().map(|value| unquote(&value))
+    values.next_back().map(|value| unquote(&value))
 }
 
 /// What Python's `str.strip` takes off, as far as a header can hold it.

@@ -81,7 +81,10 @@ mod tests {
     fn reads_what_django_stored() {
         let keys = SecretKeys::new(SECRET, &[]);
         let login = SessionLogin::read(&keys, ALICE).expect("a session");
-        assert_eq!((login.user_id.as_str(), login.backend.as_str()), ("1", "django.contrib.auth.backends.ModelBackend"));
+        assert_eq!(
+            (login.user_id.as_str(), login.backend.as_str()),
+            ("1", "django.contrib.auth.backends.ModelBackend")
+        );
         assert!(login.is_of_password(&keys, PASSWORD));
         assert!(!login.is_of_password(&keys, "another"));
         assert!(!login.is_of_password(&SecretKeys::new("another", &[]), PASSWORD));

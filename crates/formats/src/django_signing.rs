@@ -115,17 +115,16 @@ mod tests {
             hex::encode(salted_hmac("salt", b"value", SECRET.as_bytes())),
             "f62f137c40d30bfa6b52ac1d4308c2e43c9394295d140a3af055316bc87e8787"
         );
-        assert!(keys().made_hex(
-            "f62f137c40d30bfa6b52ac1d4308c2e43c9394295d140a3af055316bc87e8787",
-            "salt",
-            b"value"
-        ));
+        assert!(keys().made_hex("f62f137c40d30bfa6b52ac1d4308c2e43c9394295d140a3af055316bc87e8787", "salt", b"value"));
     }
 
     #[test]
     fn reads_what_django_dumped() {
         assert_eq!(keys().loads("django.core.signing", HELLO, LIMITS), Some(Value::from("hello")));
-        assert_eq!(SecretKeys::new("new", &["older", SECRET]).loads("django.core.signing", HELLO, LIMITS), Some(Value::from("hello")));
+        assert_eq!(
+            SecretKeys::new("new", &["older", SECRET]).loads("django.core.signing", HELLO, LIMITS),
+            Some(Value::from("hello"))
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod hashing;
 mod raw;
 mod resolve;
 mod resources;
+mod sessions;
 mod size;
 mod source;
 mod validators;

@@ -30,6 +30,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod django_sessions;
 mod driver;
 mod error;
 mod groups;

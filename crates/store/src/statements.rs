@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::outstanding::RecordStatements;
 use crate::tokens::{DEFAULT_TABLE, TokenStatements};
 use crate::user_table::UserTable;
-use crate::{InstalledApps, outstanding};
+use crate::{InstalledApps, django_sessions, outstanding};
 
 /// A statement as the lists know it.
 pub(crate) struct Listed {
@@ -53,6 +53,9 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
             outstanding::FLUSH_BLACKLISTED,
             outstanding::FLUSH_OUTSTANDING,
         ]);
+    }
+    if apps.sessions {
+        statements.extend(listed![django_sessions::SESSION, django_sessions::DELETE_SESSION]);
     }
     statements
 }
@@ -134,7 +137,8 @@ mod tests {
         use rusqlite::StatementStatus;
 
         let connection = django();
-        let hot = ["by_username", "by_id", "owner", "key_of_user", "IS_BLACKLISTED", "EXPIRY", "user_by_value"];
+        let hot =
+            ["by_username", "by_id", "owner", "key_of_user", "IS_BLACKLISTED", "EXPIRY", "SESSION", "user_by_value"];
         let mut seen = 0;
         for statement in all().into_iter().filter(|statement| hot.contains(&statement.name)) {
             seen += 1;
