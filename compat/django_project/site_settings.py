@@ -88,6 +88,7 @@ SIMPLE_JWT = {name: typed(value) for name, value in CHOICE["simple_jwt"].items()
 AUTHENTICATION_CLASSES = {
     "token": "rest_framework.authentication.TokenAuthentication",
     "basic": "rest_framework.authentication.BasicAuthentication",
+    "session": "rest_framework.authentication.SessionAuthentication",
     "jwt": "rest_framework_simplejwt.authentication.JWTAuthentication",
     "jwt_stateless": "rest_framework_simplejwt.authentication.JWTStatelessUserAuthentication",
 }
@@ -97,6 +98,8 @@ REST_FRAMEWORK = {
         AUTHENTICATION_CLASSES[kind] for kind in CHOICE["authentication"]
     ],
 }
+
+globals().update(CHOICE.get("extra", {}))
 
 LOGGING = {
     "version": 1,

@@ -1,12 +1,14 @@
 """The paths Countersign serves by default, and the protected ones the test asked for."""
 
 from django.apps import apps
+from django.contrib import admin
 from django.conf import settings
 from django.urls import path
 from rest_framework_simplejwt import views as jwt
 from views import Whoami, protected
 
 urlpatterns = [
+    path("admin/", admin.site.urls),
     path("api/token/", jwt.token_obtain_pair),
     path("api/token/refresh/", jwt.token_refresh),
     path("api/token/verify/", jwt.token_verify),

@@ -50,7 +50,7 @@ class SqliteDatabase:
         """sqlite_master without page numbers and without Countersign's tables: statements, text for text."""
         with self.transaction() as transaction:
             found = transaction.rows("SELECT type, name, tbl_name, sql FROM sqlite_master")
-        return sorted(str(row) for row in found if not row["name"].startswith("countersign_"))
+        return sorted(str(row) for row in found if not row["tbl_name"].startswith("countersign_"))
 
     def counters(self):
         """Nothing: the counters stand in a table, sqlite_sequence."""

@@ -7,6 +7,7 @@ use countersign_store::{Store, StoreError, TokenTable, UserField};
 use jiff::Timestamp;
 
 use crate::clock::{Clock, Entropy, EntropyFailed, SystemClock, SystemEntropy, fresh_jti, random};
+use crate::family::FamilyKeys;
 use crate::hashing::{Hashing, HashingStats};
 use crate::settings::Settings;
 
@@ -24,6 +25,7 @@ struct Inner {
     settings: Settings,
     user_id: UserIdSource,
     tokens: Option<TokenTable>,
+    families: Option<FamilyKeys>,
     hashing: Hashing,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -71,8 +73,9 @@ impl AuthorityBuilder {
         let field = store.user_field(&settings.simple_jwt.user_id_field).await?;
         let user_id = if field.is_primary_key() { UserIdSource::PrimaryKey } else { UserIdSource::Field(field) };
         let tokens = if settings.apps.authtoken { Some(store.token_table(AUTHTOKEN_TABLE).await?) } else { None };
+        let families = settings.sessions.is_some().then(|| FamilyKeys::of(&settings.simple_jwt.signing_key));
         let hashing = Hashing::start(&settings.hashing, &settings.hashers);
-        Ok(Authority { inner: Arc::new(Inner { store, settings, user_id, tokens, hashing, clock, entropy }) })
+        Ok(Authority { inner: Arc::new(Inner { store, settings, user_id, tokens, families, hashing, clock, entropy }) })
     }
 }
 
@@ -108,6 +111,11 @@ impl Authority {
     /// DRF's own token table, when the app is installed.
     pub(crate) fn tokens(&self) -> Option<&TokenTable> {
         self.inner.tokens.as_ref()
+    }
+
+    /// What ids of sessions and successors are derived with, while there are sessions.
+    pub(crate) fn family_keys(&self) -> Option<&FamilyKeys> {
+        self.inner.families.as_ref()
     }
 
     /// What became of password hashes so far, and how many run and wait now.

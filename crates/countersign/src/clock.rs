@@ -60,8 +60,12 @@ pub(crate) fn random<const N: usize>(entropy: &dyn Entropy) -> Result<[u8; N], E
 /// # Errors
 /// [`EntropyFailed`], as [`Entropy::fill`].
 pub(crate) fn fresh_jti(entropy: &dyn Entropy) -> Result<String, EntropyFailed> {
-    let mut bytes: [u8; 16] = random(entropy)?;
+    Ok(jti_of(random(entropy)?))
+}
+
+/// The token id made of these bytes.
+pub(crate) fn jti_of(mut bytes: [u8; 16]) -> String {
     bytes[6] = (bytes[6] & 0x0f) | 0x40;
     bytes[8] = (bytes[8] & 0x3f) | 0x80;
-    Ok(hex::encode(bytes))
+    hex::encode(bytes)
 }

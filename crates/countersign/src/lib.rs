@@ -49,6 +49,7 @@ pub mod clock;
 mod csrf;
 mod django_session;
 mod failure;
+mod family;
 mod hashing;
 mod login;
 mod pair;

@@ -4,7 +4,7 @@ use countersign_formats::json::Value;
 use countersign_formats::jwt::{
     Cause, Claims, Lifetime, Refusal, TokenType, check_claim_not_expired, check_token, decode,
 };
-use countersign_store::{Blacklisting, OutstandingToken, Rotation, User, UserId};
+use countersign_store::{Blacklisting, NewSession, OutstandingToken, Rotation, User, UserId};
 use jiff::Timestamp;
 use md5::{Digest as _, Md5};
 
@@ -52,11 +52,12 @@ impl Authority {
         let user = self.jwt_login(credentials).await?;
         let now = self.now();
         let settings = &self.settings().simple_jwt;
-        let refresh = self.issue(TokenType::Refresh, &user, now).await?;
+        let mut refresh = self.issue(TokenType::Refresh, &user, now).await?;
+        let session = self.begin_session(&mut refresh, Some(&user.id), now);
         let access =
             refresh.access_from_refresh(&settings.rules, now, settings.access_token_lifetime, &self.fresh_jti()?);
         let pair = Pair { refresh: self.sign(&refresh), access: self.sign(&access) };
-        self.record_login(&user, &refresh, &pair.refresh, now).await?;
+        self.record_login(&user, &refresh, &pair.refresh, session.as_ref(), now).await?;
         Ok(pair)
     }
 
@@ -69,7 +70,7 @@ impl Authority {
         let now = self.now();
         let claims = self.issue(TokenType::Sliding, &user, now).await?;
         let token = self.sign(&claims);
-        self.record_login(&user, &claims, &token, now).await?;
+        self.record_login(&user, &claims, &token, None, now).await?;
         Ok(token)
     }
 
@@ -184,6 +185,35 @@ impl Authority {
         Ok(())
     }
 
+    /// The session that a new refresh token begins, named in its claims; `None` while there are no sessions.
+    fn begin_session(&self, refresh: &mut Claims, user: Option<&UserId>, now: Timestamp) -> Option<NewSession> {
+        let (sessions, keys) = (self.settings().sessions.as_ref()?, self.family_keys()?);
+        let root_jti = self.jti_of(refresh)?;
+        let sid = keys.session_of(&root_jti);
+        refresh.set(&sessions.claim, Value::from(sid.as_str()));
+        let lives_until = refresh.get("exp").and_then(to_instant)?;
+        let expires_at = sessions.absolute_lifetime.and_then(|lifetime| now.checked_add(lifetime).ok());
+        Some(NewSession {
+            sid,
+            user: user.cloned(),
+            root_jti,
+            created_at: now,
+            refreshed_at: now,
+            expires_at,
+            idle_expires_at: sessions.idle_lifetime.and_then(|lifetime| now.checked_add(lifetime).ok()),
+            user_agent: None,
+            address: None,
+            keep_until: self.kept_until(lives_until),
+        })
+    }
+
+    /// Until when a row about a refresh token of this expiry is of use: until no access token that it bought is accepted either.
+    fn kept_until(&self, expiry: Timestamp) -> Timestamp {
+        let jwt = &self.settings().simple_jwt;
+        let after = jwt.access_token_lifetime.saturating_add(jwt.rules.leeway);
+        expiry.checked_add(after).unwrap_or(Timestamp::MAX)
+    }
+
     /// Credentials to a user that SimpleJWT serves. SimpleJWT 5.5 `default_user_authentication_rule`.
     async fn jwt_login(&self, credentials: Credentials<'_>) -> Result<User, Failure> {
         let user = self.login(credentials).await?.ok_or(Failure::NoActiveAccount)?;
@@ -237,17 +267,22 @@ impl Authority {
         claims.sign_with(&settings.signing_key, &settings.rules)
     }
 
-    /// The rows a login leaves: `last_login` under `UPDATE_LAST_LOGIN`, and the outstanding token with the blacklist app.
-    async fn record_login(&self, user: &User, claims: &Claims, token: &str, now: Timestamp) -> Result<(), Failure> {
+    /// The rows a login leaves: `last_login` under `UPDATE_LAST_LOGIN`, the outstanding token with the blacklist app, the session.
+    async fn record_login(
+        &self,
+        user: &User,
+        claims: &Claims,
+        token: &str,
+        session: Option<&NewSession>,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
         let last_login = self.settings().simple_jwt.update_last_login.then_some(now);
         let outstanding = if self.settings().apps.token_blacklist {
             self.outstanding(claims, token, Some(user.id.clone()), now)
         } else {
             None
         };
-        if last_login.is_some() || outstanding.is_some() {
-            self.store().login_pair(&user.id, last_login, outstanding.as_ref()).await?;
-        }
+        self.store().login_pair(&user.id, last_login, outstanding.as_ref(), session).await?;
         Ok(())
     }
 

@@ -30,6 +30,9 @@ pub struct Settings {
     pub hashing: HashingSettings,
     /// Django's sessions; without them `SessionAuthentication` lets nobody in, as in Django without its session middleware.
     pub django_sessions: Option<DjangoSessions>,
+    /// Sessions; `None` leaves every token and answer as SimpleJWT's. They need the tables of
+    /// [`InstalledApps::countersign`].
+    pub sessions: Option<SessionSettings>,
 }
 
 /// Django's `SESSION_…`, `CSRF_…` and host settings, as far as `SessionAuthentication` looks at them.
@@ -86,6 +89,33 @@ impl Settings {
             apps: InstalledApps::default(),
             hashing: HashingSettings::default(),
             django_sessions: None,
+            sessions: None,
+        }
+    }
+}
+
+/// Families of refresh tokens: how long they live, and how long a refresh may be repeated.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct SessionSettings {
+    /// For how long after a rotation the exchanged token gets the same successor again. Nothing makes every second use theft.
+    pub refresh_window: SignedDuration,
+    /// A session that is not refreshed for this long has ended.
+    pub idle_lifetime: Option<SignedDuration>,
+    /// A session that began this long ago has ended, however often it was refreshed.
+    pub absolute_lifetime: Option<SignedDuration>,
+    /// The claim that names the session.
+    pub claim: String,
+}
+
+impl Default for SessionSettings {
+    /// 10 s, no limits but those of the tokens, `sid`.
+    fn default() -> Self {
+        Self {
+            refresh_window: SignedDuration::from_secs(10),
+            idle_lifetime: None,
+            absolute_lifetime: None,
+            claim: "sid".to_owned(),
         }
     }
 }

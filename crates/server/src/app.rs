@@ -22,6 +22,7 @@ use tower::Service as _;
 
 use crate::client::Peer;
 use crate::config::{Config, Resource, SchemeChoice};
+use crate::database::SESSIONS_OFF;
 use crate::routes::{Routes, router};
 use crate::view::View;
 
@@ -53,8 +54,15 @@ impl App {
     ///
     /// # Errors
     /// As [`build`](Self::build).
-    pub async fn build_with(config: Config, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> anyhow::Result<Self> {
+    pub async fn build_with(
+        mut config: Config,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> anyhow::Result<Self> {
         let store = config.database.open().await?;
+        if !config.database.settle_sessions(&store, &config.sessions, &mut config.settings).await? {
+            tracing::warn!("{SESSIONS_OFF}; run `countersign migrate`, or set sessions.enabled = false");
+        }
         let store = config.database.checked(&store, &config.settings.apps).await?;
         let user_id_field = &config.settings.simple_jwt.user_id_field;
         store

@@ -42,7 +42,7 @@ enum Command {
     },
     /// Serve with a database and a user of its own, and print commands to try.
     Demo(demo::DemoArgs),
-    /// Create Django's tables where they are absent, as Django's own migrate would.
+    /// Create Django's tables where they are absent, as Django's own migrate would, and our own beside them.
     Migrate,
     /// Create a superuser.
     Createsuperuser(users::CreateSuperuserArgs),

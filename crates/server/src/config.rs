@@ -2,6 +2,7 @@
 //! wrong types and impossible combinations are refused with key, line and fix.
 
 mod database;
+mod django_sessions;
 mod duration;
 mod hashing;
 mod raw;
@@ -36,6 +37,8 @@ pub struct Config {
     pub(crate) bind: SocketAddr,
     pub(crate) database: Database,
     pub(crate) settings: Settings,
+    /// How sure the file is that there are sessions.
+    pub(crate) sessions: SessionsChoice,
     pub(crate) views: ViewSettings,
     pub(crate) append_slash: bool,
     pub(crate) resources: Vec<Resource>,
@@ -60,6 +63,20 @@ pub(crate) struct Resource {
     pub parsers: Vec<Parser>,
     /// SimpleJWT's views have no authentication, yet challenge with its word.
     pub challenges_as_jwt: bool,
+}
+
+/// `sessions.enabled`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SessionsChoice {
+    /// Off, as the file says, or as tokens without an id leave no other way.
+    Off,
+    /// On where the database has our tables.
+    IfThere,
+    /// On; what to say where the tables are missing.
+    Demanded {
+        /// Place, key, problem and fix.
+        refusal: String,
+    },
 }
 
 /// An authentication class as configured.

@@ -1,8 +1,13 @@
 //! The configured database: opened, and checked against what the configuration counts on.
 
 use anyhow::{Context as _, bail};
-use countersign::AUTHTOKEN_TABLE;
+use countersign::{AUTHTOKEN_TABLE, Settings};
 use countersign_store::{DatabaseUrl, InstalledApps, PostgresOptions, Store, StoreError, StoreOptions, UserMapping};
+
+use crate::config::SessionsChoice;
+
+/// Said at start and by `doctor`.
+pub(crate) const SESSIONS_OFF: &str = "the database has no tables for sessions, or not all of them: sessions are off";
 
 /// Where the database is, how it is used, and which of its tables holds the users.
 #[derive(Clone, Debug)]
@@ -40,6 +45,27 @@ impl Database {
             Some(_) => self.with_users(&store).await,
             None => Ok(store),
         }
+    }
+
+    /// Whether the database has all of our own tables. Sessions are off without them, unless the file demands them.
+    ///
+    /// # Errors
+    /// The refusal, if they are demanded and not there; or the database cannot be read.
+    pub(crate) async fn settle_sessions(
+        &self,
+        store: &Store,
+        choice: &SessionsChoice,
+        settings: &mut Settings,
+    ) -> anyhow::Result<bool> {
+        if *choice == SessionsChoice::Off || store.migration_state().await?.has_own_tables() {
+            return Ok(true);
+        }
+        if let SessionsChoice::Demanded { refusal } = choice {
+            bail!("{refusal}");
+        }
+        settings.apps.countersign = false;
+        settings.sessions = None;
+        Ok(false)
     }
 
     /// The store of a server: with the users, every table that `apps` needs, and every statement understood by the database.

@@ -33,6 +33,7 @@ use std::time::Duration;
 mod django_sessions;
 mod driver;
 mod error;
+mod families;
 mod groups;
 mod migrate;
 mod outstanding;
@@ -48,6 +49,7 @@ mod value;
 
 pub use driver::TableName;
 pub use error::{Cause, StoreError};
+pub use families::NewSession;
 pub use migrate::{AppState, InstalledApps, MigrateReport, MigrationState};
 pub use outstanding::{Blacklisting, OutstandingToken, Rotation};
 pub use survey::{HashCount, HashKind, NotUnique, SURVEY_ROWS, Sample, ServerState};

@@ -17,8 +17,11 @@ use crate::{Store, StoreError};
 
 mod apps;
 mod foreign_keys;
+mod own;
 
 use apps::{APPS, App, MIGRATIONS_SCHEMA, MIGRATIONS_TABLE};
+pub(crate) use own::OWN;
+use own::OwnMigration;
 
 /// What Django recorded; the whole table, some dozens of rows, at start and in `migrate` only.
 const MIGRATIONS: &str = "SELECT app, name FROM django_migrations";
@@ -51,12 +54,14 @@ pub struct InstalledApps {
     pub sessions: bool,
     /// `knox`.
     pub knox: bool,
+    /// Our own tables: sessions and what belongs to them. Django passes over them.
+    pub countersign: bool,
 }
 
 impl Default for InstalledApps {
-    /// `authtoken` and `token_blacklist`.
+    /// `authtoken`, `token_blacklist` and our own.
     fn default() -> Self {
-        Self { authtoken: true, token_blacklist: true, sessions: false, knox: false }
+        Self { authtoken: true, token_blacklist: true, sessions: false, knox: false, countersign: true }
     }
 }
 
@@ -87,6 +92,11 @@ pub enum AppState {
     /// Usable.
     Applied {
         /// Migrations of current releases that are not recorded; they change nothing that matters here.
+        pending: Vec<&'static str>,
+    },
+    /// Our own tables, as an earlier release left them.
+    Behind {
+        /// What [`Store::migrate`] has still to do.
         pending: Vec<&'static str>,
     },
     /// Something between, with what was found and what to do.
@@ -139,6 +149,11 @@ impl MigrationState {
             .collect()
     }
 
+    /// Whether all of our own tables are there, as this release has them.
+    pub fn has_own_tables(&self) -> bool {
+        matches!(self.of(own::LABEL), Some(AppState::Applied { .. }))
+    }
+
     /// Whether there is no trace of any of them.
     pub fn is_empty(&self) -> bool {
         self.apps.iter().all(|(_, state)| *state == AppState::Absent)
@@ -153,6 +168,7 @@ impl InstalledApps {
             "token_blacklist" => self.token_blacklist,
             "sessions" => self.sessions,
             "knox" => self.knox,
+            own::LABEL => self.countersign,
             _ => false,
         }
     }
@@ -186,7 +202,7 @@ async fn migrate(
     let rows = if recorded { transaction.query(MIGRATIONS, &[], migration).await? } else { Vec::new() };
     let state = inspect(&tables, &rows, users);
 
-    let (absent, adopted) = plan(&state, asked)?;
+    let Plan { absent, adopted, ours } = plan(&state, asked)?;
     if !users.is_stock() && absent.iter().any(|app| app.label == "auth") {
         let problem = format!(
             "its users are to be those of {}, which the project's own `manage.py migrate` must make first",
@@ -209,7 +225,15 @@ async fn migrate(
             add_model(transaction, app.label, model, verbose_name).await?;
         }
     }
-    Ok(MigrateReport { created: absent.iter().map(|app| app.label).collect(), adopted })
+    let mut created: Vec<&'static str> = absent.iter().map(|app| app.label).collect();
+    if !ours.is_empty() {
+        created.push(own::LABEL);
+    }
+    for migration in ours {
+        transaction.script(migration.schema, Cow::Borrowed).await?;
+        transaction.execute(MIGRATIONS_RECORD, &[own::LABEL.into(), migration.name.into(), now.into()]).await?;
+    }
+    Ok(MigrateReport { created, adopted })
 }
 
 /// Content type and permissions of one model (Django 5.2 `create_contenttypes`, `create_permissions`).
@@ -230,9 +254,15 @@ async fn add_model(
 }
 
 /// What to create and what is there, of the applications asked for.
-fn plan(state: &MigrationState, asked: InstalledApps) -> Result<(Vec<&'static App>, Vec<&'static str>), StoreError> {
+struct Plan {
+    absent: Vec<&'static App>,
+    adopted: Vec<&'static str>,
+    ours: Vec<&'static OwnMigration>,
+}
+
+fn plan(state: &MigrationState, asked: InstalledApps) -> Result<Plan, StoreError> {
     let empty = state.is_empty();
-    let (mut absent, mut adopted) = (Vec::new(), Vec::new());
+    let (mut absent, mut adopted, mut ours) = (Vec::new(), Vec::new(), Vec::new());
     for (app, (label, state)) in APPS.iter().zip(&state.apps) {
         let for_a_new_project = empty && matches!(*label, "admin" | "sessions");
         if !asked.asks_for(label) && !for_a_new_project {
@@ -240,22 +270,40 @@ fn plan(state: &MigrationState, asked: InstalledApps) -> Result<(Vec<&'static Ap
         }
         match state {
             AppState::Absent => absent.push(app),
-            AppState::Applied { .. } => adopted.push(*label),
+            AppState::Applied { .. } | AppState::Behind { .. } => adopted.push(*label),
             AppState::Conflict(problem) => {
                 return Err(StoreError::MigrationConflict { app: label, problem: problem.clone() });
             }
         }
     }
-    Ok((absent, adopted))
+    if asked.countersign {
+        match state.of(own::LABEL) {
+            Some(AppState::Conflict(problem)) => {
+                return Err(StoreError::MigrationConflict { app: own::LABEL, problem: problem.clone() });
+            }
+            Some(AppState::Applied { .. }) => adopted.push(own::LABEL),
+            Some(AppState::Behind { pending }) => {
+                ours.extend(OWN.iter().filter(|migration| pending.contains(&migration.name)));
+            }
+            Some(AppState::Absent) | None => ours.extend(OWN),
+        }
+    }
+    Ok(Plan { absent, adopted, ours })
 }
 
 fn inspect(tables: &HashSet<String>, rows: &[(String, String)], users: &UserTable) -> MigrationState {
-    MigrationState { apps: APPS.iter().map(|app| (app.label, inspect_app(app, tables, rows, users))).collect() }
+    let mut apps: Vec<_> = APPS.iter().map(|app| (app.label, inspect_app(app, tables, rows, users))).collect();
+    apps.push((own::LABEL, own::inspect(tables, &names_of(rows, own::LABEL))));
+    MigrationState { apps }
+}
+
+/// The migrations recorded for an application.
+fn names_of<'r>(rows: &'r [(String, String)], label: &str) -> HashSet<&'r str> {
+    rows.iter().filter(|(recorded, _)| recorded == label).map(|(_, name)| name.as_str()).collect()
 }
 
 fn inspect_app(app: &App, tables: &HashSet<String>, rows: &[(String, String)], users: &UserTable) -> AppState {
-    let names: HashSet<&str> =
-        rows.iter().filter(|(label, _)| label == app.label).map(|(_, name)| name.as_str()).collect();
+    let names = names_of(rows, app.label);
     // With a user model of the project's own Django makes none of `auth`'s tables of users.
     let (there, not_there): (Vec<&str>, Vec<&str>) = app
         .tables
@@ -315,13 +363,19 @@ mod tests {
     }
 
     fn labels(state: &MigrationState, asked: InstalledApps) -> Vec<&'static str> {
-        plan(state, asked).expect("a plan").0.iter().map(|app| app.label).collect()
+        plan(state, asked).expect("a plan").absent.iter().map(|app| app.label).collect()
     }
 
     #[test]
     fn an_empty_database_gets_what_a_new_project_has() {
         let empty = state(&[], &[]);
-        let bare = InstalledApps { authtoken: false, token_blacklist: false, sessions: false, knox: false };
+        let bare = InstalledApps {
+            authtoken: false,
+            token_blacklist: false,
+            sessions: false,
+            knox: false,
+            countersign: false,
+        };
         assert!(empty.is_empty());
         assert_eq!(labels(&empty, bare), ["contenttypes", "auth", "admin", "sessions"]);
         let default = ["contenttypes", "auth", "admin", "sessions", "authtoken", "token_blacklist"];
@@ -332,7 +386,7 @@ mod tests {
     fn a_database_of_djangos_gets_only_what_is_asked() {
         let (tables, rows) = applied(&["contenttypes", "auth", "authtoken"]);
         let state = state(&tables, &rows);
-        assert_eq!(state.missing(&InstalledApps::default()), ["token_blacklist"]);
+        assert_eq!(state.missing(&InstalledApps::default()), ["token_blacklist", "countersign"]);
         assert_eq!(labels(&state, InstalledApps::default()), ["token_blacklist"]);
         assert_eq!(state.of("sessions"), Some(&AppState::Absent));
     }
@@ -351,25 +405,40 @@ mod tests {
         let (tables, rows) = applied(&["contenttypes", "auth"]);
         let with_stray_table = [&tables[..], &["authtoken_token"]].concat();
         let stray = state(&with_stray_table, &rows);
-        let refusal = plan(&stray, InstalledApps::default()).expect_err("tables without rows").to_string();
+        let refusal = plan(&stray, InstalledApps::default()).err().expect("tables without rows").to_string();
         assert!(refusal.starts_with("cannot migrate authtoken: table authtoken_token exists, but"), "{refusal}");
 
         let with_stray_rows = [&rows[..], &[("token_blacklist", "0001_initial")]].concat();
         let stray = state(&tables, &with_stray_rows);
-        let refusal = plan(&stray, InstalledApps::default()).expect_err("rows without tables").to_string();
+        let refusal = plan(&stray, InstalledApps::default()).err().expect("rows without tables").to_string();
         assert!(refusal.contains("table token_blacklist_outstandingtoken"), "{refusal}");
 
         let (tables, mut rows) = applied(&["contenttypes", "auth", "token_blacklist"]);
         rows.retain(|(app, name)| *app != "token_blacklist" || *name < "0005");
         let half = state(&tables, &rows);
-        let refusal = plan(&half, InstalledApps::default()).expect_err("half applied").to_string();
+        let refusal = plan(&half, InstalledApps::default()).err().expect("half applied").to_string();
         assert!(refusal.contains("applied in part"), "{refusal}");
 
         let (mut tables, rows) = applied(&["contenttypes", "auth"]);
         tables.retain(|table| !table.starts_with("auth_user"));
         let custom = state(&tables, &rows);
-        let refusal = plan(&custom, InstalledApps::default()).expect_err("custom user model").to_string();
+        let refusal = plan(&custom, InstalledApps::default()).err().expect("custom user model").to_string();
         assert!(refusal.contains("user model of its own"), "{refusal}");
+    }
+
+    #[test]
+    fn our_own_tables_grow_with_us() {
+        let (mut tables, mut rows) = applied(&["contenttypes", "auth", "authtoken", "token_blacklist"]);
+        let ours = |state: &MigrationState| -> Vec<&'static str> {
+            plan(state, InstalledApps::default()).expect("a plan").ours.iter().map(|migration| migration.name).collect()
+        };
+        assert_eq!(ours(&state(&tables, &rows)), OWN.iter().map(|migration| migration.name).collect::<Vec<_>>());
+        let (first, later) = OWN.split_first().expect("one at least");
+        tables.extend(first.tables);
+        let refusal = plan(&state(&tables, &rows), InstalledApps::default()).err().expect("a conflict").to_string();
+        assert!(refusal.contains("table countersign_session exists, but django_migrations says nothing"), "{refusal}");
+        rows.push((own::LABEL, first.name));
+        assert_eq!(ours(&state(&tables, &rows)), later.iter().map(|migration| migration.name).collect::<Vec<_>>());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::driver::{Sharing, Transaction, quoted};
+use crate::families::NewSession;
 use crate::user_table::UserTable;
 use crate::{Store, StoreError, UserId};
 
@@ -138,7 +139,7 @@ impl Store {
             .await
     }
 
-    /// What a login writes, in one transaction: `last_login` if given, the new token if given; nothing if neither is.
+    /// What a login writes, in one transaction: `last_login`, the new token and its session, each if given; nothing if none is.
     ///
     /// # Errors
     /// [`StoreError::UniqueViolation`] if the token's id is known, or if the database cannot be written.
@@ -147,13 +148,15 @@ impl Store {
         user: &UserId,
         last_login: Option<Timestamp>,
         outstanding: Option<&OutstandingToken>,
+        session: Option<&NewSession>,
     ) -> Result<(), StoreError> {
-        if last_login.is_none() && outstanding.is_none() {
-            return Ok(());
-        }
-        let sharing =
-            if last_login.is_some() && outstanding.is_some() { Sharing::Grouped } else { Sharing::OneStatement };
-        let (user, token) = (user.clone(), outstanding.cloned());
+        let sharing = match [last_login.is_some(), outstanding.is_some(), session.is_some()].map(u8::from).iter().sum()
+        {
+            0u8 => return Ok(()),
+            1 => Sharing::OneStatement,
+            _ => Sharing::Grouped,
+        };
+        let (user, token, session) = (user.clone(), outstanding.cloned(), session.cloned());
         let (users, statements) = (Arc::clone(self.users()), Arc::clone(self.record_statements()));
         self.driver()
             .transaction(sharing, move |mut transaction| {
@@ -163,6 +166,9 @@ impl Store {
                     }
                     if let Some(token) = token {
                         token.insert(&mut transaction, &statements.record).await?;
+                    }
+                    if let Some(session) = session {
+                        session.insert(&mut transaction).await?;
                     }
                     Ok(())
                 })

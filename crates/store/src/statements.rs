@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::outstanding::RecordStatements;
 use crate::tokens::{DEFAULT_TABLE, TokenStatements};
 use crate::user_table::UserTable;
-use crate::{InstalledApps, django_sessions, outstanding};
+use crate::{InstalledApps, django_sessions, families, outstanding};
 
 /// A statement as the lists know it.
 pub(crate) struct Listed {
@@ -57,6 +57,9 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
     if apps.sessions {
         statements.extend(listed![django_sessions::SESSION, django_sessions::DELETE_SESSION]);
     }
+    if apps.countersign {
+        statements.extend(listed![families::BEGIN]);
+    }
     statements
 }
 
@@ -64,7 +67,7 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
 mod tests {
     use super::*;
     use crate::UserMapping;
-    use crate::migrate::statements as of_migrate;
+    use crate::migrate::{OWN, statements as of_migrate};
     use crate::user_field::{user_by_value, value_of_user};
     use rusqlite::Connection;
 
@@ -73,12 +76,16 @@ mod tests {
     fn django() -> Connection {
         let connection = Connection::open_in_memory().expect("opens");
         connection.execute_batch(DJANGO_SCHEMA).expect("the recorded schema");
+        for migration in OWN {
+            connection.execute_batch(migration.schema.sqlite).expect(migration.name);
+        }
         connection
     }
 
     fn all() -> Vec<Listed> {
         let users = UserTable::for_tests(&UserMapping::default());
-        let apps = InstalledApps { authtoken: true, token_blacklist: true, sessions: true, knox: true };
+        let apps =
+            InstalledApps { authtoken: true, token_blacklist: true, sessions: true, knox: true, countersign: true };
         let mut all = of(apps, &users, &RecordStatements::of(&users));
         all.extend(of_migrate().map(|(name, text)| Listed { name, text: Cow::Borrowed(text) }));
         all.push(Listed { name: "user_by_value", text: user_by_value(&users, "username").into() });
@@ -210,6 +217,10 @@ mod tests {
         let schema =
             include_str!("../../../testdata/compat/schema.postgres.sql").replace("CREATE TABLE", "CREATE TEMP TABLE");
         client.batch_execute(&schema).await.expect("the recorded schema");
+        for migration in OWN {
+            let schema = migration.schema.postgres.replace("CREATE TABLE", "CREATE TEMP TABLE");
+            client.batch_execute(&schema).await.expect(migration.name);
+        }
         client
             .batch_execute(
                 "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off",

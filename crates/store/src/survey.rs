@@ -251,12 +251,15 @@ impl Store {
         let outstanding = TableName::new("token_blacklist_outstandingtoken");
         let blacklisted = TableName::new("token_blacklist_blacklistedtoken");
         let sessions = TableName::new("django_session");
-        let uses: [(bool, &TableName, &[&'static str]); 5] = [
+        let (session, rotation) = (TableName::new("countersign_session"), TableName::new("countersign_rotation"));
+        let uses: [(bool, &TableName, &[&'static str]); 7] = [
             (true, &self.users().table, &["SELECT", "UPDATE"]),
             (apps.authtoken, &authtoken, &["SELECT", "INSERT"]),
             (apps.token_blacklist, &outstanding, &["SELECT", "INSERT", "DELETE"]),
             (apps.token_blacklist, &blacklisted, &["SELECT", "INSERT", "DELETE"]),
             (apps.sessions, &sessions, &["SELECT"]),
+            (apps.countersign, &session, &["SELECT", "INSERT", "UPDATE", "DELETE"]),
+            (apps.countersign, &rotation, &["SELECT", "INSERT", "DELETE"]),
         ];
         let mut missing = Vec::new();
         for (_, table, privileges) in uses.into_iter().filter(|(is_used, ..)| *is_used) {

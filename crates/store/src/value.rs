@@ -37,6 +37,12 @@ impl<'v> From<&'v str> for Value<'v> {
     }
 }
 
+impl<'v> From<Option<&'v str>> for Value<'v> {
+    fn from(text: Option<&'v str>) -> Self {
+        text.map_or(Self::Null, Self::Text)
+    }
+}
+
 impl<'v> From<&'v UserId> for Value<'v> {
     fn from(id: &'v UserId) -> Self {
         match id {

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Sha256, Sha384, Sha512};
+use zeroize::Zeroizing;
 
 use super::{Algorithm, HmacAlgorithm, HmacSecret};
 
@@ -16,6 +17,27 @@ pub struct SigningKey(Kind);
 /// A key that checks signatures, under its own algorithm only.
 #[derive(Clone)]
 pub struct VerifyingKey(Kind);
+
+/// A key that makes ids out of ids: HMAC-SHA256 under a key of its own ([`SigningKey::derived`]).
+#[derive(Clone)]
+pub struct DerivedKey(Hmac<Sha256>);
+
+impl DerivedKey {
+    /// The first 128 bits of the tag.
+    #[must_use]
+    pub fn id(&self, message: &[u8]) -> [u8; 16] {
+        let tag = self.0.clone().chain_update(message).finalize().into_bytes();
+        let mut id = [0; 16];
+        id.copy_from_slice(&tag[..16]);
+        id
+    }
+}
+
+impl fmt::Debug for DerivedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DerivedKey(..)")
+    }
+}
 
 /// One variant per family of keys; the asymmetric ones will differ between signing and checking.
 #[derive(Clone)]
@@ -39,6 +61,16 @@ impl SigningKey {
     #[must_use]
     pub fn verifying_key(&self) -> VerifyingKey {
         VerifyingKey(self.0.clone())
+    }
+
+    /// A key for another purpose, which tells nothing of this one (NIST SP 800-108 in its simplest form: the tag of a label). No
+    /// label is the input of a signature: those are base64url with a full stop.
+    #[must_use]
+    pub fn derived(&self, purpose: &str) -> DerivedKey {
+        let mut label = b"countersign\0".to_vec();
+        label.extend_from_slice(purpose.as_bytes());
+        let key = Zeroizing::new(self.signature(&label));
+        DerivedKey(Hmac::new_from_slice(&key).expect("HMAC takes keys of any length"))
     }
 
     /// `{"alg":"…","typ":"JWT"}` in base64url.

@@ -106,10 +106,10 @@ async fn examine(file: Option<PathBuf>, config: Result<Config, ConfigError>, clo
                 "Correct it; `countersign check` says when it holds together.",
             ));
         }
-        Ok(config) => {
+        Ok(mut config) => {
             settings::examine(&config, &mut findings);
             keys::examine(file.as_deref(), &config, &mut findings);
-            tables::examine(&config, clock, &mut findings).await;
+            tables::examine(&mut config, clock, &mut findings).await;
             database = Some(config.database.url.to_string());
         }
     }

@@ -45,6 +45,7 @@ pub(super) struct RawConfig {
     pub simple_jwt: RawSimpleJwt,
     pub rest_framework: RawRestFramework,
     pub auth: RawAuth,
+    pub sessions: RawSessions,
     pub paths: BTreeMap<PathName, String>,
     pub protected: Vec<RawProtected>,
     pub limits: RawLimits,
@@ -356,6 +357,16 @@ pub(super) struct RawProtected {
 pub(super) struct RawResponse {
     pub content_type: String,
     pub body: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawSessions {
+    pub enabled: Option<bool>,
+    pub refresh_window: Option<Length>,
+    pub idle_lifetime: Option<Length>,
+    pub absolute_lifetime: Option<Length>,
+    pub claim: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

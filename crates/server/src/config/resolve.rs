@@ -17,12 +17,12 @@ use zeroize::Zeroizing;
 
 use super::raw::{Nullable, OneOrMany, RawSimpleJwt, SecretText};
 use super::source::Source;
-use super::{Config, ConfigError, SchemeChoice, database, hashing, resources, sessions, validators};
+use super::{Config, ConfigError, SchemeChoice, database, django_sessions, hashing, resources, sessions, validators};
 use crate::client::TrustedProxies;
 use crate::view::ViewSettings;
 
 /// Later than this `exp` would leave the calendar (year 9999).
-const LONGEST_LIFETIME: SignedDuration = SignedDuration::from_hours(1000 * 365 * 24);
+pub(super) const LONGEST_LIFETIME: SignedDuration = SignedDuration::from_hours(1000 * 365 * 24);
 
 pub(super) fn resolve(source: &Source) -> Result<Config, ConfigError> {
     let raw = &source.raw;
@@ -36,8 +36,9 @@ pub(super) fn resolve(source: &Source) -> Result<Config, ConfigError> {
     simple_jwt(source, &mut settings)?;
     settings.hashers = hashers(source)?;
     settings.backend = backend(source)?;
-    settings.django_sessions = Some(sessions::django_sessions(source, &secret_key)?);
+    settings.django_sessions = Some(django_sessions::django_sessions(source, &secret_key)?);
     settings.hashing = hashing::hashing(source)?;
+    let sessions = sessions::sessions(source, &mut settings)?;
     let resources = resources::resources(source, &settings)?;
     if !settings.apps.sessions
         && resources.iter().any(|resource| resource.authentication.contains(&SchemeChoice::Session))
@@ -61,6 +62,7 @@ pub(super) fn resolve(source: &Source) -> Result<Config, ConfigError> {
             given => given.unwrap_or(10_000),
         },
         settings,
+        sessions,
         warnings,
     })
 }
@@ -325,7 +327,8 @@ fn token_class(name: &str) -> Option<TokenType> {
 /// Which optional apps the database has. Django's own apps and those without tables may be listed too.
 fn installed_apps(source: &Source) -> Result<InstalledApps, ConfigError> {
     let Some(names) = &source.raw.installed_apps else { return Ok(InstalledApps::default()) };
-    let mut apps = InstalledApps { authtoken: false, token_blacklist: false, sessions: false, knox: false };
+    let mut apps =
+        InstalledApps { authtoken: false, token_blacklist: false, sessions: false, knox: false, countersign: true };
     for name in names {
         match name.as_str() {
             "rest_framework.authtoken" => apps.authtoken = true,
@@ -449,7 +452,7 @@ fn view_settings(source: &Source) -> Result<ViewSettings, ConfigError> {
         trusted_proxies: TrustedProxies::parse(&raw.trusted_proxies).map_err(|text| {
             source.error("trusted_proxies", format!("\"{text}\" is no network; write for example \"127.0.0.1/32\""))
         })?,
-        site: sessions::site(source)?,
+        site: django_sessions::site(source)?,
     })
 }
 

@@ -1,116 +1,139 @@
-//! Django's `SESSION_…`, `CSRF_…` and host settings: what `SessionAuthentication` looks at.
+//! `[sessions]`: families of refresh tokens and what ends them.
 
-use countersign::settings::DjangoSessions;
-use countersign_formats::django_signing::SecretKeys;
-use http::HeaderName;
+use countersign::settings::SessionSettings;
+use jiff::SignedDuration;
 
-use super::ConfigError;
-use super::resolve::header_name;
+use super::duration::Length;
 use super::source::Source;
-use crate::site::Site;
+use super::{ConfigError, SessionsChoice};
+use countersign::Settings;
 
-/// What sessions are read by.
-pub(super) fn django_sessions(source: &Source, secret_key: &str) -> Result<DjangoSessions, ConfigError> {
-    let raw = &source.raw;
-    let fallbacks: Vec<&str> = raw.secret_key_fallbacks.iter().map(|key| key.0.as_str()).collect();
-    if fallbacks.iter().any(|key| key.is_empty()) {
-        return Err(source.error("secret_key_fallbacks", "must not hold an empty key"));
-    }
-    only(
-        source,
-        "session_engine",
-        raw.session_engine.as_deref(),
-        "django.contrib.sessions.backends.",
-        &["db", "cached_db"],
-    )?;
-    let json = &["django.contrib.sessions.serializers.JSONSerializer", "django.core.signing.JSONSerializer"];
-    only(source, "session_serializer", raw.session_serializer.as_deref(), "", json)?;
-    let mut sessions = DjangoSessions::new(SecretKeys::new(secret_key, &fallbacks));
-    for (key, given, field) in [
-        ("session_cookie_name", &raw.session_cookie_name, &mut sessions.cookie_name),
-        ("csrf_cookie_name", &raw.csrf_cookie_name, &mut sessions.csrf_cookie_name),
-    ] {
-        if let Some(name) = given {
-            // RFC 6265 §4.1.1: a token.
-            if name.is_empty() || HeaderName::from_bytes(name.as_bytes()).is_err() {
-                return Err(source.error(key, format!("\"{name}\" is no cookie's name")));
-            }
-            name.clone_into(field);
+/// A retry that takes longer than this is no retry.
+const LONGEST_WINDOW: SignedDuration = SignedDuration::from_mins(2);
+/// Shorter than this, an idle session would end between two requests.
+const SHORTEST_LIFETIME: SignedDuration = SignedDuration::from_secs(1);
+
+/// Puts the settings of sessions in their place. They are taken out again where the database has no tables for them.
+pub(super) fn sessions(source: &Source, settings: &mut Settings) -> Result<SessionsChoice, ConfigError> {
+    let raw = &source.raw.sessions;
+    let mut sessions = SessionSettings::default();
+    if let Some(window) = raw.refresh_window {
+        if window.0 < SignedDuration::ZERO || window.0 > LONGEST_WINDOW {
+            return Err(source.error("sessions.refresh_window", "must lie between 0 and 120 seconds"));
         }
+        sessions.refresh_window = window.0;
     }
-    if let Some(name) = &raw.csrf_header_name {
-        sessions.csrf_header_name = header(source, "csrf_header_name", name)?;
-    }
-    sessions.csrf_use_sessions = raw.csrf_use_sessions.unwrap_or(false);
-    let whose = if sessions.csrf_use_sessions { &raw.session_cookie_domain } else { &raw.csrf_cookie_domain };
-    sessions.referer_domain.clone_from(whose);
-    if let Some(origins) = &raw.csrf_trusted_origins {
-        // Django's check `4_0.E001`.
-        if let Some(odd) = origins.iter().find(|origin| !origin.contains("://")) {
-            let problem = format!("\"{odd}\" has no scheme; write for example \"https://{odd}\"");
-            return Err(source.error("csrf_trusted_origins", problem));
+    sessions.idle_lifetime = lifetime(source, "sessions.idle_lifetime", raw.idle_lifetime)?;
+    sessions.absolute_lifetime = lifetime(source, "sessions.absolute_lifetime", raw.absolute_lifetime)?;
+    if let Some(claim) = &raw.claim {
+        let jwt = &settings.simple_jwt;
+        let taken = [
+            Some("exp"),
+            Some("iat"),
+            Some("nbf"),
+            Some("iss"),
+            Some("aud"),
+            Some("sub"),
+            Some("jti"),
+            jwt.rules.jti_claim.as_deref(),
+            jwt.rules.token_type_claim.as_deref(),
+            Some(&*jwt.user_id_claim),
+            Some(&*jwt.revoke_token_claim),
+            Some(&*jwt.sliding_token_refresh_exp_claim),
+        ];
+        if claim.is_empty() || taken.contains(&Some(claim)) {
+            return Err(source.error("sessions.claim", format!("\"{claim}\" is taken; use a claim that no token has")));
         }
-        sessions.csrf_trusted_origins.clone_from(origins);
+        claim.clone_into(&mut sessions.claim);
     }
-    if let Some(hosts) = &raw.allowed_hosts {
-        sessions.allowed_hosts.clone_from(hosts);
+    if settings.simple_jwt.rules.jti_claim.is_none() {
+        if raw.enabled == Some(true) {
+            return Err(source.error(
+                "sessions.enabled",
+                "cannot be on while simple_jwt.jti_claim is off: sessions tell tokens apart by it",
+            ));
+        }
+        settings.apps.countersign = false;
+        return Ok(SessionsChoice::Off);
     }
-    sessions.backends = match (&raw.session_backends, &raw.auth.authentication_backends) {
-        (Some(paths), _) => paths.clone(),
-        (None, Some(names)) => names.iter().map(|name| backend_path(name)).collect(),
-        (None, None) => sessions.backends,
-    };
-    Ok(sessions)
+    if raw.enabled == Some(false) {
+        settings.apps.countersign = false;
+        return Ok(SessionsChoice::Off);
+    }
+    settings.sessions = Some(sessions);
+    Ok(match raw.enabled {
+        Some(_) => SessionsChoice::Demanded {
+            refusal: source
+                .error(
+                    "sessions.enabled",
+                    "the database has no tables for sessions, or not all of them; run `countersign migrate`, or set it to false",
+                )
+                .to_string(),
+        },
+        None => SessionsChoice::IfThere,
+    })
 }
 
-/// How requests came: what declared proxies say about it.
-pub(super) fn site(source: &Source) -> Result<Site, ConfigError> {
-    let raw = &source.raw;
-    let undeclared = |key: &str| {
-        let problem = "is what a proxy says; name the proxy in trusted_proxies, or remove this";
-        if raw.trusted_proxies.is_empty() { Err(source.error(key, problem)) } else { Ok(()) }
-    };
-    let secure_header = match raw.secure_proxy_ssl_header.as_deref() {
-        None => None,
-        Some([name, value]) => {
-            undeclared("secure_proxy_ssl_header")?;
-            Some((header(source, "secure_proxy_ssl_header", name)?, value.clone()))
-        }
-        Some(_) => {
-            let problem = "must be a header and its value, as in [\"HTTP_X_FORWARDED_PROTO\", \"https\"]";
-            return Err(source.error("secure_proxy_ssl_header", problem));
-        }
-    };
-    let use_forwarded_host = raw.use_x_forwarded_host.unwrap_or(false);
-    if use_forwarded_host {
-        undeclared("use_x_forwarded_host")?;
-    }
-    Ok(Site { secure_header, use_forwarded_host })
-}
-
-/// Refuses what cannot be read here.
-fn only(source: &Source, key: &str, given: Option<&str>, prefix: &str, known: &[&str]) -> Result<(), ConfigError> {
+fn lifetime(source: &Source, key: &str, given: Option<Length>) -> Result<Option<SignedDuration>, ConfigError> {
     match given {
-        Some(given) if !known.contains(&given.strip_prefix(prefix).unwrap_or(given)) => {
-            let known: Vec<String> = known.iter().map(|name| format!("\"{prefix}{name}\"")).collect();
-            let problem = format!("\"{given}\" cannot be read here; only {} can", known.join(" and "));
-            Err(source.error(key, format!("{problem}. Remove it, and session from the authentication classes")))
+        None => Ok(None),
+        Some(length) if length.0 < SHORTEST_LIFETIME => Err(source.error(key, "must be a second at least")),
+        Some(length) if length.0 > super::resolve::LONGEST_LIFETIME => {
+            Err(source.error(key, "must be at most 1000 years"))
         }
-        _ => Ok(()),
+        Some(length) => Ok(Some(length.0)),
     }
 }
 
-fn header(source: &Source, key: &str, name: &str) -> Result<HeaderName, ConfigError> {
-    header_name(name)
-        .ok_or_else(|| source.error(key, format!("\"{name}\" is no WSGI name; write for example \"HTTP_X_CSRFTOKEN\"")))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
 
-/// The dotted path that Django writes into sessions.
-fn backend_path(name: &str) -> String {
-    let class = match name {
-        "model" => "ModelBackend",
-        "allow_all_users" => "AllowAllUsersModelBackend",
-        class => class,
-    };
-    if class.contains('.') { class.to_owned() } else { format!("django.contrib.auth.backends.{class}") }
+    const BASE: &str = "secret_key = \"0123456789012345678901234567890123456789\"\ndatabase_url = \"sqlite:x.db\"\n";
+
+    fn read(rest: &str) -> Result<Config, String> {
+        Config::from_text(&format!("{BASE}{rest}")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn every_key_has_its_place() {
+        let config = read(
+            "[sessions]\nrefresh_window = \"0s\"\nidle_lifetime = \"1h\"\nabsolute_lifetime = \"30d\"\nclaim = \"family\"",
+        )
+        .expect("accepted");
+        let sessions = config.settings.sessions.expect("on");
+        assert_eq!(sessions.refresh_window, SignedDuration::ZERO);
+        assert_eq!(sessions.idle_lifetime, Some(SignedDuration::from_hours(1)));
+        assert_eq!(sessions.absolute_lifetime, Some(SignedDuration::from_hours(720)));
+        assert_eq!(sessions.claim, "family");
+        assert_eq!(config.sessions, SessionsChoice::IfThere);
+        let sessions = read("").expect("accepted").settings.sessions.expect("on where there are tables");
+        assert_eq!((sessions.refresh_window, &*sessions.claim), (SignedDuration::from_secs(10), "sid"));
+        assert_eq!((sessions.idle_lifetime, sessions.absolute_lifetime), (None, None));
+    }
+
+    #[test]
+    fn off_is_off() {
+        let config = read("[sessions]\nenabled = false").expect("accepted");
+        assert_eq!((config.sessions, config.settings.apps.countersign), (SessionsChoice::Off, false));
+        assert!(config.settings.sessions.is_none());
+        let without_ids = "installed_apps = []\n[simple_jwt]\njti_claim = false\n";
+        assert_eq!(read(without_ids).expect("accepted").sessions, SessionsChoice::Off);
+        let refusal = read(&format!("{without_ids}[sessions]\nenabled = true")).expect_err("no ids");
+        assert!(refusal.starts_with("countersign.toml:7: sessions.enabled: cannot be on while"), "{refusal}");
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        for (text, expected) in [
+            ("[sessions]\nrefresh_window = 121", "countersign.toml:4: sessions.refresh_window: must lie between"),
+            ("[sessions]\nidle_lifetime = 0", "countersign.toml:4: sessions.idle_lifetime: must be a second"),
+            ("[sessions]\nabsolute_lifetime = -1", "countersign.toml:4: sessions.absolute_lifetime: must be a second"),
+            ("[sessions]\nclaim = \"user_id\"", "countersign.toml:4: sessions.claim: \"user_id\" is taken"),
+        ] {
+            let refusal = read(text).expect_err(text);
+            assert!(refusal.starts_with(expected), "{refusal}");
+        }
+    }
 }

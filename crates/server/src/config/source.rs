@@ -279,6 +279,7 @@ fn known_top_level() -> Table {
         "simple_jwt",
         "rest_framework",
         "auth",
+        "sessions",
         "paths",
         "protected",
         "limits",

@@ -107,6 +107,16 @@ impl Database {
         }
     }
 
+    /// Runs a statement as another program would.
+    pub(crate) fn execute(&self, statement: &str) {
+        match &self.place {
+            Place::Sqlite { file, .. } => {
+                rusqlite::Connection::open(file).expect("opened").execute_batch(statement).expect(statement);
+            }
+            Place::Postgres { url } => connect(url).batch_execute(statement).expect(statement),
+        }
+    }
+
     fn insert(&self, rows: &Value) {
         let rows = rows.as_object().expect("tables").iter().flat_map(|(table, rows)| {
             rows.as_array().expect("rows").iter().map(move |row| (table.as_str(), with_defaults(table, row)))
@@ -182,7 +192,8 @@ fn migrate(url: &DatabaseUrl) {
     runtime.block_on(async {
         let options = StoreOptions { create: true, ..StoreOptions::default() };
         let store = Store::open(url, options).await.expect("opened");
-        let apps = InstalledApps { authtoken: true, token_blacklist: true, sessions: true, knox: true };
+        let apps =
+            InstalledApps { authtoken: true, token_blacklist: true, sessions: true, knox: true, countersign: true };
         store.migrate(&apps, instant(1_700_000_000.0)).await.expect("migrated");
         store.close().await;
     });

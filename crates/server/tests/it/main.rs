@@ -5,3 +5,4 @@ mod exchanges;
 mod harness;
 mod logins;
 mod policies;
+mod sessions;

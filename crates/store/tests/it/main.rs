@@ -20,7 +20,8 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 /// Every optional application.
-const ALL: InstalledApps = InstalledApps { authtoken: true, token_blacklist: true, sessions: true, knox: true };
+const ALL: InstalledApps =
+    InstalledApps { authtoken: true, token_blacklist: true, sessions: true, knox: true, countersign: true };
 
 /// Runs each of these tests on SQLite and on PostgreSQL.
 macro_rules! on_every_backend {

@@ -87,11 +87,14 @@ const AUTH_TABLES: [&str; 8] = [
 async fn an_empty_file_gets_the_schema_django_leaves() {
     let scratch = scratch("").await;
     let report = scratch.store.migrate(&ALL, at(0)).await.expect("migrates");
-    assert_eq!(report.created, [&DEFAULT_APPS[..], &["knox"]].concat());
+    assert_eq!(report.created, [&DEFAULT_APPS[..], &["knox", "countersign"]].concat());
     assert!(report.adopted.is_empty());
     let by_django = Connection::open_in_memory().expect("opens");
     by_django.execute_batch(RECORDED).expect("the recorded schema");
-    assert_eq!(schema(&scratch.connection), schema(&by_django));
+    let made = schema(&scratch.connection);
+    let (ours, djangos): (Vec<_>, Vec<_>) = made.into_iter().partition(|text| text.contains(" \"countersign_"));
+    assert_eq!(djangos, schema(&by_django));
+    assert!(!ours.iter().any(|text| text.contains("REFERENCES")), "nothing of Django's may depend on our rows");
 }
 
 #[tokio::test]
@@ -101,7 +104,9 @@ async fn what_django_records_is_recorded() {
     let counts = "SELECT app || ' ' || count(*) FROM django_migrations GROUP BY app ORDER BY min(id)";
     let expected =
         ["contenttypes 2", "auth 12", "admin 3", "sessions 1", "authtoken 4", "token_blacklist 12", "knox 9"];
-    assert_eq!(column(&scratch.connection, counts), expected);
+    let counted = column(&scratch.connection, counts);
+    assert_eq!(counted[..7], expected);
+    assert!(counted[7].starts_with("countersign "), "after all of Django's");
     assert_eq!(column(&scratch.connection, "SELECT DISTINCT applied FROM django_migrations"), ["2025-06-15 15:06:40"]);
     assert_eq!(column(&scratch.connection, "SELECT count(*) || '' FROM django_content_type"), ["11"]);
     assert_eq!(column(&scratch.connection, "SELECT count(*) || '' FROM auth_permission"), ["44"]);
@@ -119,12 +124,12 @@ async fn the_second_time_nothing_happens() {
     let scratch = scratch("").await;
     let apps = InstalledApps::default();
     let report = scratch.store.migrate(&apps, at(0)).await.expect("migrates");
-    assert_eq!(report.created, DEFAULT_APPS);
+    assert_eq!(report.created, [&DEFAULT_APPS[..], &["countersign"]].concat());
     let (before, rows) =
         (schema(&scratch.connection), column(&scratch.connection, "SELECT id || name FROM django_migrations"));
     let report = scratch.store.migrate(&apps, at(9)).await.expect("migrates");
     assert!(report.created.is_empty());
-    assert_eq!(report.adopted, ["contenttypes", "auth", "authtoken", "token_blacklist"]);
+    assert_eq!(report.adopted, ["contenttypes", "auth", "authtoken", "token_blacklist", "countersign"]);
     assert_eq!(schema(&scratch.connection), before);
     assert_eq!(column(&scratch.connection, "SELECT id || name FROM django_migrations"), rows);
     assert!(scratch.store.migration_state().await.expect("reads").missing(&apps).is_empty());
@@ -133,7 +138,7 @@ async fn the_second_time_nothing_happens() {
 #[tokio::test]
 async fn a_database_of_djangos_is_adopted_and_completed() {
     let scratch = scratch(&django(&AUTH_TABLES, &[CONTENTTYPES, AUTH])).await;
-    let apps = InstalledApps { token_blacklist: false, ..InstalledApps::default() };
+    let apps = InstalledApps { token_blacklist: false, countersign: false, ..InstalledApps::default() };
     let before = schema(&scratch.connection);
     let state = scratch.store.migration_state().await.expect("reads");
     assert_eq!(state.missing(&apps), ["authtoken"]);
@@ -148,6 +153,20 @@ async fn a_database_of_djangos_is_adopted_and_completed() {
     assert_eq!(after.len(), before.len() + 1);
     let models = column(&scratch.connection, "SELECT app_label || '.' || model FROM django_content_type ORDER BY id");
     assert_eq!(models, ["authtoken.token", "authtoken.tokenproxy"]);
+}
+
+#[tokio::test]
+async fn our_tables_are_made_beside_djangos() {
+    let scratch = scratch(&django(&AUTH_TABLES, &[CONTENTTYPES, AUTH])).await;
+    let apps = InstalledApps { token_blacklist: false, authtoken: false, ..InstalledApps::default() };
+    assert!(!scratch.store.migration_state().await.expect("reads").has_own_tables());
+    let report = scratch.store.migrate(&apps, at(0)).await.expect("migrates");
+    assert_eq!((report.created, report.adopted), (vec!["countersign"], vec!["contenttypes", "auth"]));
+    assert!(scratch.store.migration_state().await.expect("reads").has_own_tables());
+    scratch.connection.execute_batch("DROP TABLE countersign_rotation").expect("drops");
+    let state = scratch.store.migration_state().await.expect("reads");
+    assert!(matches!(state.of("countersign"), Some(AppState::Conflict(_))), "{state:?}");
+    assert!(!state.has_own_tables());
 }
 
 #[tokio::test]
@@ -176,5 +195,5 @@ async fn two_at_once_migrate_once() {
     let apps = InstalledApps::default();
     let (one, two) = tokio::join!(scratch.store.migrate(&apps, at(0)), second.migrate(&apps, at(0)));
     let created = one.expect("migrates").created.len() + two.expect("migrates").created.len();
-    assert_eq!(created, DEFAULT_APPS.len());
+    assert_eq!(created, DEFAULT_APPS.len() + 1);
 }

@@ -21,7 +21,7 @@ on_every_backend![
 async fn a_login_writes_what_simplejwt_would(fixture: Fixture) {
     let ann = fixture.user("ann").await;
     let refresh = token("aa", Some(&ann));
-    fixture.store.login_pair(&ann, Some(at(5)), Some(&refresh)).await.expect("writes");
+    fixture.store.login_pair(&ann, Some(at(5)), Some(&refresh), None).await.expect("writes");
     for (column, value) in [
         ("jti", "aa"),
         ("token", "header.aa.signature"),
@@ -34,14 +34,14 @@ async fn a_login_writes_what_simplejwt_would(fixture: Fixture) {
     }
     assert_eq!(fixture.seen("SELECT last_login FROM auth_user").await, "2025-06-15 15:06:45");
     assert!(!fixture.store.is_blacklisted("aa").await.expect("reads"));
-    fixture.store.login_pair(&ann, None, None).await.expect("nothing to do");
+    fixture.store.login_pair(&ann, None, None, None).await.expect("nothing to do");
 }
 
 async fn a_login_is_one_transaction(fixture: Fixture) {
     let ann = fixture.user("ann").await;
     let refresh = token("aa", Some(&ann));
     fixture.store.record_outstanding(&refresh).await.expect("writes");
-    let refusal = fixture.store.login_pair(&ann, Some(at(5)), Some(&refresh)).await.expect_err("the id is known");
+    let refusal = fixture.store.login_pair(&ann, Some(at(5)), Some(&refresh), None).await.expect_err("the id is known");
     assert!(refusal.is_unique_violation());
     assert_eq!(fixture.seen("SELECT last_login FROM auth_user").await, "NULL");
 }

@@ -115,7 +115,8 @@ async fn missing_unique_indexes_are_named(fixture: Fixture) {
         assert_eq!(with_email, [not_unique("auth_user", "email", is_indexed)]);
         fixture.execute("CREATE INDEX IF NOT EXISTS by_email ON auth_user (email, id)").await;
     }
-    let none = InstalledApps { authtoken: false, token_blacklist: false, sessions: false, knox: false };
+    let none =
+        InstalledApps { authtoken: false, token_blacklist: false, sessions: false, knox: false, countersign: false };
     match fixture.kind() {
         Kind::Sqlite => fixture.execute("DROP TABLE token_blacklist_blacklistedtoken").await,
         Kind::Postgres => fixture.execute("ALTER TABLE token_blacklist_blacklistedtoken DROP CONSTRAINT IF EXISTS token_blacklist_blacklistedtoken_token_id_key CASCADE").await,

@@ -87,7 +87,7 @@ async fn a_uuid_key_goes_all_the_way(fixture: Fixture) {
     store.token_get_or_create(&table, &ann.id, &key, at(0)).await.expect("writes");
     assert_eq!(store.token_owner(&table, key.expose()).await.expect("reads"), Some(ann.clone()));
 
-    store.login_pair(&ann.id, Some(at(5)), Some(&token("t", Some(&ann.id)))).await.expect("writes");
+    store.login_pair(&ann.id, Some(at(5)), Some(&token("t", Some(&ann.id))), None).await.expect("writes");
     assert_eq!(
         fixture.seen("SELECT user_id FROM token_blacklist_outstandingtoken").await.replace('-', ""),
         format!("{KEY:032x}")
@@ -193,7 +193,8 @@ async fn migrate_does_not_make_users_beside_those_of_the_project(fixture: Fixtur
         )
         .await;
     let store = fixture.store.with_users(&mapping).await.expect("fits");
-    let refusal = store.migrate(&InstalledApps::default(), at(0)).await.expect_err("not ours to make").to_string();
+    let apps = InstalledApps { countersign: false, ..InstalledApps::default() };
+    let refusal = store.migrate(&apps, at(0)).await.expect_err("not ours to make").to_string();
     assert!(refusal.contains("`manage.py migrate` must make first"), "{refusal}");
     assert!(!store.has_table("auth_permission").await.expect("reads"));
 }

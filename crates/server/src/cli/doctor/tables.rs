@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::settings::usual_cost;
 use super::{Finding, Severity};
 use crate::config::{Config, SchemeChoice};
+use crate::database::SESSIONS_OFF;
 
 /// The oldest PostgreSQL that is supported.
 const OLDEST_SERVER: u64 = 130_000;
@@ -22,7 +23,7 @@ const SKEW_ERROR: SignedDuration = SignedDuration::from_secs(30);
 /// Rows that expired longer ago than this are not looked after.
 const NEGLECT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-pub(super) async fn examine(config: &Config, clock: &dyn Clock, findings: &mut Vec<Finding>) {
+pub(super) async fn examine(config: &mut Config, clock: &dyn Clock, findings: &mut Vec<Finding>) {
     let store = match config.database.open().await {
         Ok(store) => store,
         Err(error) => {
@@ -34,6 +35,7 @@ pub(super) async fn examine(config: &Config, clock: &dyn Clock, findings: &mut V
             return;
         }
     };
+    sessions(config, &store, findings).await;
     server(config, &store, findings).await;
     skew(&store, clock, findings).await;
     let mapping = config.database.users.clone().unwrap_or_default();
@@ -60,6 +62,20 @@ pub(super) async fn examine(config: &Config, clock: &dyn Clock, findings: &mut V
     }
     neglected(config, &store, clock.now(), findings).await;
     store.close().await;
+}
+
+/// Sessions are off without our own tables, unless the configuration demands them.
+async fn sessions(config: &mut Config, store: &Store, findings: &mut Vec<Finding>) {
+    let migrate = "Run `countersign migrate`, which makes them beside Django's, or set sessions.enabled = false.";
+    match config.database.settle_sessions(store, &config.sessions, &mut config.settings).await {
+        Ok(true) => {}
+        Ok(false) => findings.push(Finding::warning("sessions-off", SESSIONS_OFF, migrate)),
+        Err(error) => {
+            config.settings.apps.countersign = false;
+            config.settings.sessions = None;
+            findings.push(Finding::error("sessions-missing", format!("{error:#}"), migrate));
+        }
+    }
 }
 
 fn is_missing_tables(findings: &[Finding]) -> bool {

@@ -44,6 +44,19 @@ async fn a_sound_deployment_has_no_findings() {
 }
 
 #[tokio::test]
+async fn sessions_without_their_tables_are_told() {
+    let drop = "DROP TABLE countersign_session; DROP TABLE countersign_rotation;
+                DELETE FROM django_migrations WHERE app = 'countersign';";
+    let off = examined("", drop).await;
+    assert_eq!(ids(&off), ["sessions-off"]);
+    assert_eq!(off.exit_code(), ExitCode::from(1));
+    let missing = examined("[sessions]\nenabled = true\n", drop).await;
+    assert_eq!(ids(&missing), ["sessions-missing"]);
+    assert!(missing.findings[0].found.contains(":4: sessions.enabled: "), "{:?}", missing.findings);
+    assert_eq!(ids(&examined("[sessions]\nenabled = false\n", drop).await), Vec::<&str>::new());
+}
+
+#[tokio::test]
 async fn silent_faults_are_told_gravest_first() {
     let examined = examined(
         "[simple_jwt]\nrotate_refresh_tokens = true\n[auth.pbkdf2_sha256]\niterations = 260000\n",
