@@ -85,9 +85,12 @@ PASSWORD_HASHERS = [f"cheap_hashers.{name}" for name in CHOICE["password_hashers
 
 SIMPLE_JWT = {name: typed(value) for name, value in CHOICE["simple_jwt"].items()}
 
+REST_KNOX = {name: typed(value) for name, value in CHOICE.get("knox", {}).items()}
+
 AUTHENTICATION_CLASSES = {
     "token": "rest_framework.authentication.TokenAuthentication",
     "basic": "rest_framework.authentication.BasicAuthentication",
+    "knox": "knox.auth.TokenAuthentication",
     "session": "rest_framework.authentication.SessionAuthentication",
     "jwt": "rest_framework_simplejwt.authentication.JWTAuthentication",
     "jwt_stateless": "rest_framework_simplejwt.authentication.JWTStatelessUserAuthentication",

@@ -25,6 +25,15 @@ if apps.is_installed("rest_framework.authtoken"):
 if apps.is_installed("rest_framework_simplejwt.token_blacklist"):
     urlpatterns.append(path("api/token/blacklist/", jwt.token_blacklist))
 
+if apps.is_installed("knox"):
+    from knox import views as knox
+
+    urlpatterns += [
+        path("knox/login/", knox.LoginView.as_view()),
+        path("knox/logout/", knox.LogoutView.as_view()),
+        path("knox/logoutall/", knox.LogoutAllView.as_view()),
+    ]
+
 urlpatterns += [
     path(entry["path"].lstrip("/"), protected(entry)) for entry in settings.CHOICE["protected"]
 ]

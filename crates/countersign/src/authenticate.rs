@@ -2,6 +2,7 @@
 //! challenge and 403, whichever scheme failed, as in DRF.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use countersign_formats::json::Value;
 use countersign_formats::jwt::{Cause, Claims, Refusal, TokenType, check_token, decode};
@@ -9,6 +10,7 @@ use countersign_formats::password::Password;
 use countersign_store::{TokenTable, User, UserId};
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, HeaderName};
+use zeroize::Zeroizing;
 
 use crate::authority::{Authority, UserIdSource};
 use crate::basic_header::decode_basic;
@@ -35,10 +37,12 @@ pub enum Scheme {
     Basic,
     /// DRF 3.18 `SessionAuthentication`.
     Session,
+    /// django-rest-knox 5.1 `TokenAuthentication`.
+    Knox,
 }
 
 impl Scheme {
-    /// The name that answers show: `token`, `jwt`, `jwt_stateless`, `basic`, `session`.
+    /// The name that answers show: `token`, `jwt`, `jwt_stateless`, `basic`, `session`, `knox`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -47,6 +51,7 @@ impl Scheme {
             Self::JwtStateless => "jwt_stateless",
             Self::Basic => "basic",
             Self::Session => "session",
+            Self::Knox => "knox",
         }
     }
 }
@@ -58,7 +63,26 @@ pub struct Identity {
     pub principal: Principal,
     /// The scheme that let the client in: [`Scheme::name`].
     pub scheme: Option<&'static str>,
+    /// What was shown, where it can be ended by itself.
+    pub credential: Option<Credential>,
     has_schemes: bool,
+}
+
+/// A credential's place in the database.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Credential {
+    /// A Knox token, by its digest.
+    Knox(String),
+}
+
+/// Shows the kind only.
+impl fmt::Debug for Credential {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Knox(_) => "Knox(..)",
+        })
+    }
 }
 
 /// The user of a request.
@@ -132,7 +156,7 @@ impl Identity {
     }
 
     fn nobody(has_schemes: bool) -> Self {
-        Self { principal: Principal::Anonymous, scheme: None, has_schemes }
+        Self { principal: Principal::Anonymous, scheme: None, credential: None, has_schemes }
     }
 }
 
@@ -151,16 +175,25 @@ impl Authority {
         let mut read_session = false;
         for scheme in schemes {
             read_session |= matches!(scheme, Scheme::Session);
+            let mut credential = None;
             let tried = match scheme {
                 Scheme::Token { keyword, table } => self.by_token(keyword, table, headers).await,
                 Scheme::Jwt => self.by_jwt(headers).await,
                 Scheme::JwtStateless => self.by_stateless_jwt(headers).await,
                 Scheme::Basic => self.by_basic(headers, caller.address).await,
                 Scheme::Session => self.by_session(headers, &caller).await,
+                Scheme::Knox => self.by_knox(headers).await.map(|found| {
+                    found.map(|(user, digest)| {
+                        credential = Some(Credential::Knox(digest));
+                        Principal::User(user)
+                    })
+                }),
             };
             let result = match tried {
                 Ok(None) => continue,
-                Ok(Some(principal)) => Ok(Identity { principal, scheme: Some(scheme.name()), has_schemes: true }),
+                Ok(Some(principal)) => {
+                    Ok(Identity { principal, scheme: Some(scheme.name()), credential, has_schemes: true })
+                }
                 Err(failure) => Err(failure),
             };
             return Authentication { result, read_session };
@@ -177,6 +210,7 @@ impl Authority {
             Scheme::Jwt | Scheme::JwtStateless => Some(self.settings().simple_jwt.challenge()),
             Scheme::Basic => Some("Basic realm=\"api\"".to_owned()),
             Scheme::Session => None,
+            Scheme::Knox => Some(self.settings().knox.auth_header_prefix.clone()),
         }
     }
 
@@ -186,18 +220,8 @@ impl Authority {
         table: &TokenTable,
         headers: &HeaderMap,
     ) -> Result<Option<Principal>, Failure> {
-        let Some(header) = joined(headers, &AUTHORIZATION) else { return Ok(None) };
-        let Some(credentials) = after_keyword(&header, keyword) else { return Ok(None) };
-        let key = match credentials {
-            Words::None => return Err(Failure::BadHeader("Invalid token header. No credentials provided.")),
-            Words::Many => {
-                return Err(Failure::BadHeader("Invalid token header. Token string should not contain spaces."));
-            }
-            Words::One(word) => std::str::from_utf8(word).map_err(|_| {
-                Failure::BadHeader("Invalid token header. Token string should not contain invalid characters.")
-            })?,
-        };
-        let user = self.store().token_owner(table, key).await?.ok_or(Failure::UnknownToken)?;
+        let Some(key) = shown_token(headers, keyword)? else { return Ok(None) };
+        let user = self.store().token_owner(table, &key).await?.ok_or(Failure::UnknownToken)?;
         if !user.is_active {
             return Err(Failure::InactiveUser);
         }
@@ -352,6 +376,23 @@ enum Words<'a> {
     None,
     One(&'a [u8]),
     Many,
+}
+
+/// The one word after `keyword` in the `Authorization` header; `None` where another scheme is meant. DRF 3.18
+/// `TokenAuthentication.authenticate`.
+pub(crate) fn shown_token(headers: &HeaderMap, keyword: &str) -> Result<Option<Zeroizing<String>>, Failure> {
+    let Some(header) = joined(headers, &AUTHORIZATION) else { return Ok(None) };
+    match after_keyword(&header, keyword) {
+        None => Ok(None),
+        Some(Words::None) => Err(Failure::BadHeader("Invalid token header. No credentials provided.")),
+        Some(Words::Many) => Err(Failure::BadHeader("Invalid token header. Token string should not contain spaces.")),
+        Some(Words::One(word)) => match std::str::from_utf8(word) {
+            Ok(word) => Ok(Some(Zeroizing::new(word.to_owned()))),
+            Err(_) => {
+                Err(Failure::BadHeader("Invalid token header. Token string should not contain invalid characters."))
+            }
+        },
+    }
 }
 
 /// What follows `keyword`, if that (without case) is the first word.

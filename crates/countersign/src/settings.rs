@@ -4,11 +4,14 @@
 use std::time::Duration;
 
 use countersign_formats::django_signing::SecretKeys;
+use countersign_formats::drf_datetime::DateTimeFormat;
 use countersign_formats::jwt::{Rules, SigningKey, TokenType, VerifyingKey};
+use countersign_formats::knox_token::KnoxHash;
 use countersign_formats::password::Hashers;
 use countersign_store::InstalledApps;
 use http::HeaderName;
 use jiff::SignedDuration;
+use jiff::tz::TimeZone;
 
 pub use countersign_lanes::{Backend, Backends};
 
@@ -30,6 +33,8 @@ pub struct Settings {
     pub hashing: HashingSettings,
     /// Django's sessions; without them `SessionAuthentication` lets nobody in, as in Django without its session middleware.
     pub django_sessions: Option<DjangoSessions>,
+    /// `REST_KNOX`, where the app is installed.
+    pub knox: KnoxSettings,
     /// Sessions; `None` leaves every token and answer as SimpleJWT's. They need the tables of
     /// [`InstalledApps::countersign`].
     pub sessions: Option<SessionSettings>,
@@ -77,6 +82,55 @@ impl DjangoSessions {
     }
 }
 
+/// `REST_KNOX`: django-rest-knox 5.1 `settings.py`, one field a key.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct KnoxSettings {
+    /// `SECURE_HASH_ALGORITHM`.
+    pub hash: KnoxHash,
+    /// `AUTH_TOKEN_CHARACTER_LENGTH`, at most 256: hex digits of a token after its prefix.
+    pub token_length: usize,
+    /// `TOKEN_TTL`; `None` is for ever.
+    pub token_ttl: Option<SignedDuration>,
+    /// `TOKEN_LIMIT_PER_USER`.
+    pub token_limit_per_user: Option<u32>,
+    /// `AUTO_REFRESH`: use moves a token's end.
+    pub auto_refresh: bool,
+    /// `AUTO_REFRESH_MAX_TTL`: not beyond this long after it was made.
+    pub auto_refresh_max_ttl: Option<SignedDuration>,
+    /// `MIN_REFRESH_INTERVAL`: a token's end is not moved by less.
+    pub min_refresh_interval: SignedDuration,
+    /// `AUTH_HEADER_PREFIX`: first word of the header, compared without case.
+    pub auth_header_prefix: String,
+    /// `EXPIRY_DATETIME_FORMAT`.
+    pub expiry_format: DateTimeFormat,
+    /// Django's `TIME_ZONE`, in which the expiry is shown.
+    pub time_zone: TimeZone,
+    /// `USER_SERIALIZER`: whether the answer to a login has `user`, as Knox's own `UserSerializer` makes it.
+    pub shows_user: bool,
+    /// `TOKEN_PREFIX`, at most 10 characters.
+    pub token_prefix: String,
+}
+
+impl Default for KnoxSettings {
+    fn default() -> Self {
+        Self {
+            hash: KnoxHash::Sha512,
+            token_length: 64,
+            token_ttl: Some(SignedDuration::from_hours(10)),
+            token_limit_per_user: None,
+            auto_refresh: false,
+            auto_refresh_max_ttl: None,
+            min_refresh_interval: SignedDuration::from_secs(60),
+            auth_header_prefix: "Token".to_owned(),
+            expiry_format: DateTimeFormat::Iso8601,
+            time_zone: TimeZone::UTC,
+            shows_user: false,
+            token_prefix: String::new(),
+        }
+    }
+}
+
 impl Settings {
     /// The defaults of Django 5.2, DRF 3.18 and SimpleJWT 5.5 around one signing key.
     #[must_use]
@@ -89,6 +143,7 @@ impl Settings {
             apps: InstalledApps::default(),
             hashing: HashingSettings::default(),
             django_sessions: None,
+            knox: KnoxSettings::default(),
             sessions: None,
         }
     }

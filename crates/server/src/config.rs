@@ -5,6 +5,7 @@ mod database;
 mod django_sessions;
 mod duration;
 mod hashing;
+mod knox;
 mod raw;
 mod resolve;
 mod resources;
@@ -87,6 +88,7 @@ pub(crate) enum SchemeChoice {
     JwtStateless,
     Basic,
     Session,
+    Knox,
 }
 
 /// Why a configuration is refused: one line that names the place, the key and the fix.

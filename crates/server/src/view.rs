@@ -239,6 +239,7 @@ impl View {
     fn render(&self, settings: &ViewSettings, selected: Selected, outcome: &Outcome) -> Response<Body> {
         let style = Style { indent: selected.indent, ..settings.style };
         let (status, body) = match &outcome.result {
+            Ok(Answer::Empty) => return self.empty(selected, outcome),
             Ok(Answer::Json(value)) => (StatusCode::OK, json::render(value, style)),
             Ok(Answer::Fixed { content_type, body }) => {
                 let mut response = with_security_headers(Response::new(Body::from(body.clone())));
@@ -284,6 +285,14 @@ impl View {
         if self.endpoint.answers_with_secrets() {
             no_store(&mut response);
         }
+        response
+    }
+
+    /// 204: the view's headers and nothing else.
+    fn empty(&self, selected: Selected, outcome: &Outcome) -> Response<Body> {
+        let mut response = with_security_headers(Response::new(Body::empty()));
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        self.add_view_headers(&mut response, selected.renderer, outcome.read_session);
         response
     }
 

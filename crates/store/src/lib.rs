@@ -35,6 +35,7 @@ mod driver;
 mod error;
 mod families;
 mod groups;
+mod knox;
 mod migrate;
 mod outstanding;
 mod statements;
@@ -50,6 +51,7 @@ mod value;
 pub use driver::TableName;
 pub use error::{Cause, StoreError};
 pub use families::NewSession;
+pub use knox::{KnoxOwner, NewKnoxToken};
 pub use migrate::{AppState, InstalledApps, MigrateReport, MigrationState};
 pub use outstanding::{Blacklisting, OutstandingToken, Rotation};
 pub use survey::{HashCount, HashKind, NotUnique, SURVEY_ROWS, Sample, ServerState};
@@ -61,6 +63,7 @@ pub use user_table::{ColumnChoice, UserMapping, UsernameLookup};
 pub use users::{EncodedPassword, NewUser, User, UserProfile};
 
 use driver::Driver;
+use knox::KnoxStatements;
 use outstanding::RecordStatements;
 use user_table::UserTable;
 
@@ -75,6 +78,7 @@ struct Inner {
     url: DatabaseUrl,
     users: Arc<UserTable>,
     record_statements: Arc<RecordStatements>,
+    knox_statements: Arc<KnoxStatements>,
 }
 
 /// How a database is opened.
@@ -154,7 +158,8 @@ impl Store {
 
     fn of(driver: Arc<Driver>, url: DatabaseUrl, users: UserTable) -> Self {
         let record_statements = Arc::new(RecordStatements::of(&users));
-        Self(Arc::new(Inner { driver, url, users: Arc::new(users), record_statements }))
+        let knox_statements = Arc::new(KnoxStatements::of(&users));
+        Self(Arc::new(Inner { driver, url, users: Arc::new(users), record_statements, knox_statements }))
     }
 
     /// Whether the database answers reads and the store takes writes.
@@ -214,6 +219,10 @@ impl Store {
 
     fn users(&self) -> &Arc<UserTable> {
         &self.0.users
+    }
+
+    fn knox_statements(&self) -> &Arc<KnoxStatements> {
+        &self.0.knox_statements
     }
 
     fn record_statements(&self) -> &Arc<RecordStatements> {

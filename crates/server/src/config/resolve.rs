@@ -17,7 +17,9 @@ use zeroize::Zeroizing;
 
 use super::raw::{Nullable, OneOrMany, RawSimpleJwt, SecretText};
 use super::source::Source;
-use super::{Config, ConfigError, SchemeChoice, database, django_sessions, hashing, resources, sessions, validators};
+use super::{
+    Config, ConfigError, SchemeChoice, database, django_sessions, hashing, knox, resources, sessions, validators,
+};
 use crate::client::TrustedProxies;
 use crate::view::ViewSettings;
 
@@ -37,6 +39,7 @@ pub(super) fn resolve(source: &Source) -> Result<Config, ConfigError> {
     settings.hashers = hashers(source)?;
     settings.backend = backend(source)?;
     settings.django_sessions = Some(django_sessions::django_sessions(source, &secret_key)?);
+    settings.knox = knox::knox(source)?;
     settings.hashing = hashing::hashing(source)?;
     let sessions = sessions::sessions(source, &mut settings)?;
     let resources = resources::resources(source, &settings)?;
