@@ -180,7 +180,7 @@ impl KnoxStatements {
         };
         let insert = format!(
             "INSERT INTO knox_authtoken (digest, token_key, created, expiry, user_id)
-             SELECT $1, $2, $3, CAST($4 AS timestamp with time zone), u.{id} FROM {table} u WHERE u.{id} = $5"
+             SELECT $1, $2, $3, $4, u.{id} FROM {table} u WHERE u.{id} = $5"
         );
         Self {
             owner: users.select_also(
