@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use crate::clock::{Clock, Entropy, EntropyFailed, SystemClock, SystemEntropy, fresh_jti, random};
 use crate::family::FamilyKeys;
 use crate::hashing::{Hashing, HashingStats};
+use crate::session_counts::{SessionCounters, SessionCounts};
 use crate::settings::Settings;
 
 /// The table of DRF's `authtoken` app.
@@ -26,6 +27,7 @@ struct Inner {
     user_id: UserIdSource,
     tokens: Option<TokenTable>,
     families: Option<FamilyKeys>,
+    session_counters: SessionCounters,
     hashing: Hashing,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -75,7 +77,20 @@ impl AuthorityBuilder {
         let tokens = if settings.apps.authtoken { Some(store.token_table(AUTHTOKEN_TABLE).await?) } else { None };
         let families = settings.sessions.is_some().then(|| FamilyKeys::of(&settings.simple_jwt.signing_key));
         let hashing = Hashing::start(&settings.hashing, &settings.hashers);
-        Ok(Authority { inner: Arc::new(Inner { store, settings, user_id, tokens, families, hashing, clock, entropy }) })
+        let session_counters = SessionCounters::default();
+        Ok(Authority {
+            inner: Arc::new(Inner {
+                store,
+                settings,
+                user_id,
+                tokens,
+                families,
+                session_counters,
+                hashing,
+                clock,
+                entropy,
+            }),
+        })
     }
 }
 
@@ -116,6 +131,16 @@ impl Authority {
     /// What ids of sessions and successors are derived with, while there are sessions.
     pub(crate) fn family_keys(&self) -> Option<&FamilyKeys> {
         self.inner.families.as_ref()
+    }
+
+    /// What became of refresh tokens so far, where there are sessions.
+    #[must_use]
+    pub fn session_stats(&self) -> SessionCounts {
+        self.inner.session_counters.now()
+    }
+
+    pub(crate) fn session_counts(&self) -> &SessionCounters {
+        &self.inner.session_counters
     }
 
     /// What became of password hashes so far, and how many run and wait now.

@@ -57,6 +57,17 @@ impl ClientAddress {
         }))
     }
 
+    /// The clients that one hand may well be behind: those of an IPv6 /48, the most that one site is given (RFC 6177 §2), which
+    /// are 65,536 clients. An IPv4 address is a site of its own.
+    pub(crate) fn site(self) -> Self {
+        /// The upper 48 bits.
+        const SITE: u128 = u128::MAX << 80;
+        match self.0 {
+            Some(IpAddr::V6(address)) => Self(Some(Ipv6Addr::from_bits(address.to_bits() & SITE).into())),
+            _ => self,
+        }
+    }
+
     /// Whether there is an address.
     #[must_use]
     pub fn is_known(self) -> bool {
@@ -107,6 +118,14 @@ mod tests {
         assert_ne!(client("192.0.2.1"), client("192.0.2.2"));
         assert_eq!(client("::ffff:192.0.2.1"), client("192.0.2.1"));
         assert!(client("::1").is_known() && !ClientAddress::UNKNOWN.is_known());
+    }
+
+    #[test]
+    fn a2_a_site_is_an_ipv6_48() {
+        assert_eq!(client("2001:db8:1:2::1").site(), client("2001:db8:1:ffff::1").site());
+        assert_ne!(client("2001:db8:1:2::1").site(), client("2001:db8:2:2::1").site());
+        assert_eq!(client("192.0.2.1").site(), client("192.0.2.1"));
+        assert_eq!(ClientAddress::UNKNOWN.site(), ClientAddress::UNKNOWN);
     }
 
     #[test]

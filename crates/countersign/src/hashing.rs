@@ -148,11 +148,18 @@ impl Place {
         self.submit(Task::Make(hash, answer), answered).await
     }
 
-    async fn submit<A>(self, task: Task, answered: oneshot::Receiver<Result<A, Died>>) -> Result<A, Failure> {
-        let late = self.shared.scheduler().submit(self.id, task.demand(), task).err();
-        drop(late);
+    async fn submit<A>(self, task: Task, mut answered: oneshot::Receiver<Result<A, Died>>) -> Result<A, Failure> {
+        let submitted = self.shared.scheduler().submit(self.id, task.demand(), task);
         self.shared.work.notify_one();
-        match answered.await {
+        let left = submitted.map_or(Duration::ZERO, |deadline| deadline.saturating_sub(self.shared.elapsed()));
+        let answer = if let Ok(answer) = tokio::time::timeout(left, &mut answered).await {
+            answer
+        } else {
+            // The workers look at the clock as well, but not while they do whole jobs. What runs as a whole goes on.
+            self.shared.expire();
+            answered.await
+        };
+        match answer {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(Died)) => Err(Failure::Hashing),
             Err(_) => Err(Failure::Overloaded { retry_after: self.shared.scheduler().predict(self.client) }),
@@ -164,7 +171,9 @@ impl Drop for Place {
     fn drop(&mut self) {
         // Nothing is left of it once it is answered or expired.
         let waiting = self.shared.scheduler().abandon(self.id);
-        drop(waiting);
+        if waiting.is_some() {
+            self.shared.wake_all();
+        }
     }
 }
 
@@ -181,6 +190,20 @@ impl Shared {
         let mut scheduler = self.scheduler();
         while !scheduler.is_closed() && !scheduler.has_work_for(worker) {
             scheduler = self.work.wait(scheduler).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Gives up the jobs whose time is over.
+    fn expire(&self) {
+        let late = self.scheduler().expire(self.elapsed());
+        self.give_up(late);
+    }
+
+    /// Drops jobs that waited, which tells those who wait for them, so not under the lock. What stood behind may fit now.
+    fn give_up(&self, jobs: Vec<Task>) {
+        if !jobs.is_empty() {
+            drop(jobs);
+            self.wake_all();
         }
     }
 

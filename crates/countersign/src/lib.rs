@@ -55,6 +55,8 @@ mod knox;
 mod login;
 mod pair;
 mod permission;
+mod session;
+mod session_counts;
 pub mod settings;
 pub mod testing;
 
@@ -66,4 +68,5 @@ pub use hashing::HashingStats;
 pub use knox::KnoxLogin;
 pub use pair::{Pair, Refreshed};
 pub use permission::{ModelName, Permission};
+pub use session_counts::SessionCounts;
 pub use settings::Settings;

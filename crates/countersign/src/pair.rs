@@ -9,9 +9,10 @@ use jiff::Timestamp;
 use md5::{Digest as _, Md5};
 
 use crate::authority::{Authority, UserIdSource};
-use crate::claim_value::{is_truthy, to_instant};
+use crate::claim_value::to_instant;
 use crate::client::Credentials;
 use crate::failure::Failure;
+use crate::session::cap;
 
 /// A refresh token and an access token made together.
 #[derive(Clone)]
@@ -54,8 +55,11 @@ impl Authority {
         let settings = &self.settings().simple_jwt;
         let mut refresh = self.issue(TokenType::Refresh, &user, now).await?;
         let session = self.begin_session(&mut refresh, Some(&user.id), now);
-        let access =
+        let mut access =
             refresh.access_from_refresh(&settings.rules, now, settings.access_token_lifetime, &self.fresh_jti()?);
+        if let Some(end) = session.as_ref().and_then(|session| session.expires_at) {
+            cap(&mut access, end);
+        }
         let pair = Pair { refresh: self.sign(&refresh), access: self.sign(&access) };
         self.record_login(&user, &refresh, &pair.refresh, session.as_ref(), now).await?;
         Ok(pair)
@@ -76,6 +80,8 @@ impl Authority {
 
     /// A new access token for a refresh token, and a new refresh token under rotation. SimpleJWT 5.5 `TokenRefreshSerializer`.
     ///
+    /// Where there are sessions, a token has one successor ever, and gets it again within the window (`docs/sessions.md`).
+    ///
     /// Differs: rotation with blacklisting is one transaction in which the insert of the blacklist row decides, so of parallel
     /// uses of one token one wins (SimpleJWT lets all win); a deleted user is refused rather than crashed on; under
     /// `CHECK_REVOKE_TOKEN` the password claim is checked here too, as SimpleJWT's next release does.
@@ -84,20 +90,14 @@ impl Authority {
     /// [`Failure::Token`], [`Failure::NoActiveAccountForToken`], [`Failure::NoUserForToken`], [`Failure::PasswordChanged`],
     /// [`Failure::Store`].
     pub async fn refresh(&self, token: &str) -> Result<Refreshed, Failure> {
+        if self.settings().sessions.is_some() {
+            return self.refresh_in_family(token).await;
+        }
         let now = self.now();
         let settings = &self.settings().simple_jwt;
         let mut claims = self.accept(token, TokenType::Refresh, now).await?;
         check_issuer_is_text(&claims)?;
-        let user = match claims.get(&settings.user_id_claim) {
-            Some(claim) if is_truthy(claim) => Some(self.user_of_claim(claim).await?.ok_or(Failure::NoUserForToken)?),
-            _ => None,
-        };
-        if let Some(user) = &user {
-            if settings.check_user_is_active && !user.is_active {
-                return Err(Failure::NoActiveAccountForToken);
-            }
-            self.check_revocation(&claims, user)?;
-        }
+        let user = self.refreshing_user(&claims).await?;
         let access =
             claims.access_from_refresh(&settings.rules, now, settings.access_token_lifetime, &self.fresh_jti()?);
         let access = self.sign(&access);
@@ -145,11 +145,14 @@ impl Authority {
     }
 
     /// Whether a token of any type is valid. SimpleJWT 5.5 `TokenVerifySerializer`: any user, even a deleted one; the blacklist
-    /// is consulted only under `BLACKLIST_AFTER_ROTATION`.
+    /// is consulted only under `BLACKLIST_AFTER_ROTATION`. Where there are sessions: whether it would be accepted now.
     ///
     /// # Errors
     /// [`Failure::Token`], [`Failure::VerifiedBlacklisted`], [`Failure::Store`].
     pub async fn verify(&self, token: &str) -> Result<(), Failure> {
+        if self.settings().sessions.is_some() {
+            return self.verify_in_family(token).await;
+        }
         let claims = self.accept(token, TokenType::Untyped, self.now()).await?;
         if !self.settings().simple_jwt.blacklist_after_rotation {
             return Ok(());
@@ -162,7 +165,8 @@ impl Authority {
         }
     }
 
-    /// Blacklists a refresh token, recording it first if it is unknown. SimpleJWT 5.5 `TokenBlacklistSerializer`.
+    /// Blacklists a refresh token, recording it first if it is unknown. SimpleJWT 5.5 `TokenBlacklistSerializer`. Where there are
+    /// sessions, the token's ends.
     ///
     /// Differs: a user id that is no number counts as no user rather than crashing.
     ///
@@ -171,6 +175,9 @@ impl Authority {
     pub async fn blacklist(&self, token: &str) -> Result<(), Failure> {
         if !self.settings().apps.token_blacklist {
             return Err(Failure::NotFound);
+        }
+        if self.settings().sessions.is_some() {
+            return self.log_out_of_family(token).await;
         }
         let now = self.now();
         let claims = self.accept(token, TokenType::Refresh, now).await?;
@@ -185,35 +192,6 @@ impl Authority {
         Ok(())
     }
 
-    /// The session that a new refresh token begins, named in its claims; `None` while there are no sessions.
-    fn begin_session(&self, refresh: &mut Claims, user: Option<&UserId>, now: Timestamp) -> Option<NewSession> {
-        let (sessions, keys) = (self.settings().sessions.as_ref()?, self.family_keys()?);
-        let root_jti = self.jti_of(refresh)?;
-        let sid = keys.session_of(&root_jti);
-        refresh.set(&sessions.claim, Value::from(sid.as_str()));
-        let lives_until = refresh.get("exp").and_then(to_instant)?;
-        let expires_at = sessions.absolute_lifetime.and_then(|lifetime| now.checked_add(lifetime).ok());
-        Some(NewSession {
-            sid,
-            user: user.cloned(),
-            root_jti,
-            created_at: now,
-            refreshed_at: now,
-            expires_at,
-            idle_expires_at: sessions.idle_lifetime.and_then(|lifetime| now.checked_add(lifetime).ok()),
-            user_agent: None,
-            address: None,
-            keep_until: self.kept_until(lives_until),
-        })
-    }
-
-    /// Until when a row about a refresh token of this expiry is of use: until no access token that it bought is accepted either.
-    fn kept_until(&self, expiry: Timestamp) -> Timestamp {
-        let jwt = &self.settings().simple_jwt;
-        let after = jwt.access_token_lifetime.saturating_add(jwt.rules.leeway);
-        expiry.checked_add(after).unwrap_or(Timestamp::MAX)
-    }
-
     /// Credentials to a user that SimpleJWT serves. SimpleJWT 5.5 `default_user_authentication_rule`.
     async fn jwt_login(&self, credentials: Credentials<'_>) -> Result<User, Failure> {
         let user = self.login(credentials).await?.ok_or(Failure::NoActiveAccount)?;
@@ -224,7 +202,7 @@ impl Authority {
     }
 
     /// The claims of a new token for `user`. SimpleJWT 5.5 `Token.for_user`.
-    async fn issue(&self, class: TokenType, user: &User, now: Timestamp) -> Result<Claims, Failure> {
+    pub(crate) async fn issue(&self, class: TokenType, user: &User, now: Timestamp) -> Result<Claims, Failure> {
         let settings = &self.settings().simple_jwt;
         let lifetime = match class {
             TokenType::Sliding => Lifetime::sliding(
@@ -262,13 +240,13 @@ impl Authority {
         Ok(claims)
     }
 
-    fn sign(&self, claims: &Claims) -> String {
+    pub(crate) fn sign(&self, claims: &Claims) -> String {
         let settings = &self.settings().simple_jwt;
         claims.sign_with(&settings.signing_key, &settings.rules)
     }
 
     /// The rows a login leaves: `last_login` under `UPDATE_LAST_LOGIN`, the outstanding token with the blacklist app, the session.
-    async fn record_login(
+    pub(crate) async fn record_login(
         &self,
         user: &User,
         claims: &Claims,
@@ -287,7 +265,7 @@ impl Authority {
     }
 
     /// The row of the outstanding table for a token; `None` for a token without an id (`JTI_CLAIM` switched off).
-    fn outstanding(
+    pub(crate) fn outstanding(
         &self,
         claims: &Claims,
         token: &str,
@@ -305,7 +283,7 @@ impl Authority {
 }
 
 /// A token is signed again with the issuer it came with, and PyJWT 2.15 `encode` takes text only: there the original crashes.
-fn check_issuer_is_text(claims: &Claims) -> Result<(), Failure> {
+pub(crate) fn check_issuer_is_text(claims: &Claims) -> Result<(), Failure> {
     match claims.get("iss") {
         Some(issuer) if issuer.as_str().is_none() => Err(Failure::Token(Cause::NotAString("iss").into())),
         _ => Ok(()),

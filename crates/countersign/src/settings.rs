@@ -181,7 +181,8 @@ impl Default for SessionSettings {
 pub struct HashingSettings {
     /// Threads that hash, at least one; one a core.
     pub threads: usize,
-    /// How many logins may wait before the next is refused with 503; those of one client address may take a quarter of it.
+    /// How many logins may wait before the next is refused with 503; those of one client address may take a
+    /// quarter of it, those of one IPv6 /48 half, and less the fuller it is.
     pub queue: usize,
     /// How long a login's hash may take, waiting included. One that could not be done in time is refused at once.
     pub deadline: Duration,

@@ -1,11 +1,17 @@
 //! `countersign_session` and `countersign_rotation`: families of refresh tokens, which Django never sees.
+//!
+//! What to do with a refresh token is for the caller to decide; that the decision stands on what is so at that moment, and that
+//! all of it happens or nothing, is this module's part: [`Store::in_family`].
 
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::driver::Transaction;
-use crate::{StoreError, UserId};
+use crate::driver::{Sharing, Transaction};
+use crate::outstanding::{BLACKLIST, RecordStatements};
+use crate::value::Row;
+use crate::{OutstandingToken, Store, StoreError, UserId};
 
 /// A new session; one with that id may be there already: primary key.
 pub(crate) const BEGIN: &str = "
@@ -13,6 +19,90 @@ pub(crate) const BEGIN: &str = "
         (sid, user_id, kind, root_jti, created_at, refreshed_at, expires_at, idle_expires_at, user_agent, address, keep_until)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
     ON CONFLICT (sid) DO NOTHING";
+
+/// Changes nothing, and makes everybody else who would change the row wait: primary key.
+pub(crate) const LOCK: &str = "UPDATE countersign_session SET refreshed_at = refreshed_at WHERE sid = $1";
+
+/// A refresh token and its family: primary keys, and the unique indexes of `child_jti`, `jti` and `token_id`.
+pub(crate) const FACTS: &str = "
+    WITH given AS (SELECT CAST($1 AS text) AS sid, CAST($2 AS text) AS jti)
+    SELECT f.root_jti, f.created_at, f.refreshed_at, f.expires_at, f.idle_expires_at, f.ended_at,
+           r.child_jti, r.rotated_at, r.child_iat, r.child_exp, r.access_exp,
+           EXISTS (SELECT 1 FROM countersign_rotation n WHERE n.parent_jti = r.child_jti)
+               OR EXISTS (
+                   SELECT 1 FROM token_blacklist_blacklistedtoken b
+                   WHERE b.token_id = (SELECT o.id FROM token_blacklist_outstandingtoken o WHERE o.jti = r.child_jti)
+               ),
+           EXISTS (SELECT 1 FROM countersign_rotation m WHERE m.child_jti = given.jti),
+           EXISTS (SELECT 1 FROM token_blacklist_outstandingtoken o WHERE o.jti = given.jti),
+           (
+               SELECT b.blacklisted_at FROM token_blacklist_blacklistedtoken b
+               WHERE b.token_id = (SELECT o.id FROM token_blacklist_outstandingtoken o WHERE o.jti = given.jti)
+           ),
+           f.sid
+    FROM given
+    LEFT JOIN countersign_session f ON f.sid = given.sid
+    LEFT JOIN countersign_rotation r ON r.parent_jti = given.jti";
+
+/// The same without the blacklist app.
+pub(crate) const FACTS_ALONE: &str = "
+    WITH given AS (SELECT CAST($1 AS text) AS sid, CAST($2 AS text) AS jti)
+    SELECT f.root_jti, f.created_at, f.refreshed_at, f.expires_at, f.idle_expires_at, f.ended_at,
+           r.child_jti, r.rotated_at, r.child_iat, r.child_exp, r.access_exp,
+           EXISTS (SELECT 1 FROM countersign_rotation n WHERE n.parent_jti = r.child_jti),
+           EXISTS (SELECT 1 FROM countersign_rotation m WHERE m.child_jti = given.jti),
+           1 = 0,
+           f.ended_at,
+           f.sid
+    FROM given
+    LEFT JOIN countersign_session f ON f.sid = given.sid
+    LEFT JOIN countersign_rotation r ON r.parent_jti = given.jti";
+
+/// The one successor; whether this inserts decides who was first: primary key, unique index of `child_jti`.
+pub(crate) const ROTATE: &str = "
+    INSERT INTO countersign_rotation
+        (parent_jti, sid, child_jti, rotated_at, child_iat, child_exp, access_exp, expires_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+    ON CONFLICT DO NOTHING";
+
+/// What a refresh leaves in its session: primary key.
+pub(crate) const REFRESHED: &str = "
+    UPDATE countersign_session
+    SET refreshed_at = $1, idle_expires_at = $2, keep_until = CASE WHEN keep_until < $3 THEN $3 ELSE keep_until END
+    WHERE sid = $4 AND ended_at IS NULL";
+
+/// The end of a session, unless it has ended: primary key.
+pub(crate) const END: &str = "
+    UPDATE countersign_session SET ended_at = $1, end_reason = $2 WHERE sid = $3 AND ended_at IS NULL";
+
+/// Blacklist rows for all refresh tokens of a session that still live, so that Django refuses them as well: the index of
+/// `countersign_rotation.sid`, the unique indexes of `jti` and `token_id`.
+pub(crate) const END_TOKENS: &str = "
+    INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id)
+    SELECT $1, o.id FROM token_blacklist_outstandingtoken o
+    WHERE o.jti IN (
+        SELECT r.child_jti FROM countersign_rotation r WHERE r.sid = $2
+        UNION ALL SELECT f.root_jti FROM countersign_session f WHERE f.sid = $2
+    ) AND o.expires_at > $1
+    ON CONFLICT (token_id) DO NOTHING";
+
+/// Rotations whose tokens have expired, some of them: the index of `expires_at`, the primary key.
+pub(crate) const FLUSH_ROTATIONS: &str = "
+    DELETE FROM countersign_rotation WHERE parent_jti IN (
+        SELECT s.parent_jti FROM countersign_rotation s WHERE s.expires_at <= $1 ORDER BY s.expires_at LIMIT $2
+    )";
+
+/// Sessions of which no token lives, some of them: the index of `keep_until`, the primary key.
+pub(crate) const FLUSH_SESSIONS: &str = "
+    DELETE FROM countersign_session WHERE sid IN (
+        SELECT s.sid FROM countersign_session s WHERE s.keep_until <= $1 ORDER BY s.keep_until LIMIT $2
+    )";
+
+/// Rows deleted in one transaction of [`Store::flush_families`].
+const BATCH: i64 = 1000;
+
+/// `kind` of a family of JSON web tokens.
+const KIND: &str = "jwt";
 
 /// A session that begins. `Debug` shows no id.
 #[derive(Clone, PartialEq, Eq)]
@@ -39,6 +129,397 @@ pub struct NewSession {
     pub keep_until: Timestamp,
 }
 
+/// A refresh token as it is presented, and the family it says it is of. `Debug` shows no id.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Presented {
+    /// The token's id.
+    pub jti: String,
+    /// The family's id.
+    pub sid: String,
+    /// The family to begin with it, if it names none and is the first of it to be seen.
+    pub begins: Option<NewSession>,
+    /// Whether the blacklist app is there.
+    pub has_blacklist: bool,
+}
+
+/// What is known of a presented refresh token. `Debug` shows no id.
+#[derive(Clone, PartialEq, Eq)]
+pub struct FamilyFacts {
+    /// Its session, if there is a row of it.
+    pub session: Option<SessionFacts>,
+    /// Its successor, if it was exchanged here.
+    pub exchanged: Option<ExchangedFacts>,
+    /// Whether it is known to have been given out: by Django or here.
+    pub is_recorded: bool,
+    /// Whether SimpleJWT's table has it.
+    pub is_outstanding: bool,
+    /// Since when it is void in SimpleJWT's eyes.
+    pub blacklisted_at: Option<Timestamp>,
+}
+
+/// The row of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionFacts {
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When it was last refreshed.
+    pub refreshed_at: Timestamp,
+    /// When it ends, whatever is done with it.
+    pub expires_at: Option<Timestamp>,
+    /// When it ends unless it is refreshed.
+    pub idle_expires_at: Option<Timestamp>,
+    /// When it was ended.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// A token that was exchanged, and what became of its successor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExchangedFacts {
+    /// The exchange.
+    pub successor: Successor,
+    /// Whether the successor was exchanged in its turn, or is void.
+    pub is_used: bool,
+}
+
+/// The successor of a refresh token: all that is needed to make it again to the byte. `Debug` shows no id.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Successor {
+    /// Its id.
+    pub jti: String,
+    /// When the exchange was.
+    pub rotated_at: Timestamp,
+    /// Its `iat`, and that of the access token given with it.
+    pub iat: i64,
+    /// Its `exp`.
+    pub exp: i64,
+    /// `exp` of the access token given with it.
+    pub access_exp: i64,
+}
+
+/// What is to be done with a family.
+#[derive(Clone, Debug)]
+pub enum FamilyStep {
+    /// Nothing.
+    Nothing,
+    /// A refresh without rotation is recorded.
+    Refreshed(Refreshing),
+    /// The token is exchanged.
+    Exchange(Box<Exchange>),
+    /// The family ends.
+    End {
+        /// `end_reason`.
+        reason: &'static str,
+        /// `ended_at`.
+        at: Timestamp,
+        /// A token to be blacklisted along with those of the family, and recorded first if it is unknown: the one presented.
+        token: Option<Box<OutstandingToken>>,
+    },
+}
+
+/// What a refresh leaves in its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refreshing {
+    /// `refreshed_at`.
+    pub at: Timestamp,
+    /// `idle_expires_at`.
+    pub idle_expires_at: Option<Timestamp>,
+    /// `keep_until`, if it is later than before.
+    pub keep_until: Timestamp,
+}
+
+/// An exchange of one token for its successor.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// What follows.
+    pub successor: Successor,
+    /// The presented token as SimpleJWT records it.
+    pub presented: OutstandingToken,
+    /// Whether it is blacklisted (`BLACKLIST_AFTER_ROTATION`).
+    pub blacklists: bool,
+    /// The successor as SimpleJWT records it.
+    pub recorded: OutstandingToken,
+    /// What the session is left with.
+    pub refreshing: Refreshing,
+    /// Until when the row is of use.
+    pub keep_until: Timestamp,
+}
+
+/// What became of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FamilyOutcome {
+    /// It was done.
+    Done,
+    /// Nothing was: somebody else voided the token, or ended the family, at this moment.
+    Forestalled,
+}
+
+/// What a step needs of the rows of one family, in one transaction. A database is one implementation; tests have another, whose
+/// every interleaving can be run.
+pub trait FamilyRows: Send {
+    /// Adds a session unless it is there.
+    fn begin(&mut self, session: &NewSession) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Keeps other transactions from taking steps in this family until this one ends.
+    fn lock(&mut self, sid: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// What is so now.
+    fn facts(&mut self, presented: &Presented) -> impl Future<Output = Result<FamilyFacts, StoreError>> + Send;
+    /// Adds the token's row to SimpleJWT's table unless it is there.
+    fn record_if_unknown(&mut self, token: &OutstandingToken) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Adds the token's row to SimpleJWT's table.
+    fn record(&mut self, token: &OutstandingToken) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Voids a recorded token; tells whether it was not void before.
+    fn blacklist(&mut self, jti: &str, now: Timestamp) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    /// Adds the successor of a token; tells whether it is the first.
+    fn rotate(
+        &mut self,
+        presented: &Presented,
+        successor: &Successor,
+        keep_until: Timestamp,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    /// Records a refresh; tells whether the session lives.
+    fn refreshed(&mut self, sid: &str, refreshing: Refreshing)
+    -> impl Future<Output = Result<bool, StoreError>> + Send;
+    /// Ends a session, with its tokens in SimpleJWT's table if that is there; tells whether it lived.
+    fn end(
+        &mut self,
+        presented: &Presented,
+        reason: &'static str,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+}
+
+/// Decides on a presented token and does what was decided, alone in its family. What the decision rests on cannot change before
+/// it is carried out, but for what Django does, which knows of no families: it may void the token in between, and then nothing is
+/// done.
+///
+/// # Errors
+/// Those of the rows.
+pub async fn step_in_family<T: Send>(
+    rows: &mut impl FamilyRows,
+    presented: &Presented,
+    decide: impl FnOnce(&FamilyFacts) -> (FamilyStep, T) + Send,
+) -> Result<(T, FamilyOutcome), StoreError> {
+    if let Some(session) = &presented.begins {
+        rows.begin(session).await?;
+    }
+    rows.lock(&presented.sid).await?;
+    let facts = rows.facts(presented).await?;
+    let (step, told) = decide(&facts);
+    let is_done = match step {
+        FamilyStep::Nothing => true,
+        FamilyStep::Refreshed(refreshing) => rows.refreshed(&presented.sid, refreshing).await?,
+        FamilyStep::End { reason, at, token } => {
+            if let Some(token) = &token {
+                rows.record_if_unknown(token).await?;
+                rows.blacklist(&token.jti, at).await?;
+            }
+            rows.end(presented, reason, at).await?
+        }
+        FamilyStep::Exchange(exchange) => return Ok((told, carry_out(rows, presented, &facts, &exchange).await?)),
+    };
+    Ok((told, if is_done { FamilyOutcome::Done } else { FamilyOutcome::Forestalled }))
+}
+
+async fn carry_out(
+    rows: &mut impl FamilyRows,
+    presented: &Presented,
+    facts: &FamilyFacts,
+    exchange: &Exchange,
+) -> Result<FamilyOutcome, StoreError> {
+    if presented.has_blacklist {
+        if !facts.is_outstanding {
+            rows.record_if_unknown(&exchange.presented).await?;
+        }
+        // The first write that others can see: whoever loses it has changed nothing.
+        if exchange.blacklists && !rows.blacklist(&presented.jti, exchange.refreshing.at).await? {
+            return Ok(FamilyOutcome::Forestalled);
+        }
+    }
+    if !rows.rotate(presented, &exchange.successor, exchange.keep_until).await? {
+        return Ok(FamilyOutcome::Forestalled);
+    }
+    if presented.has_blacklist {
+        rows.record(&exchange.recorded).await?;
+    }
+    rows.refreshed(&presented.sid, exchange.refreshing).await?;
+    Ok(FamilyOutcome::Done)
+}
+
+impl Store {
+    /// What is known of a refresh token and its family.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn family_facts(&self, presented: &Presented) -> Result<FamilyFacts, StoreError> {
+        let values = [presented.sid.as_str().into(), presented.jti.as_str().into()];
+        let facts = self.driver().query_opt(facts_statement(presented), &values, |row| facts(row, presented)).await?;
+        facts.ok_or(StoreError::Closed)
+    }
+
+    /// Decides on a presented token by what is so at that moment, and does what was decided, in one transaction. `told` comes back
+    /// with what became of the step.
+    ///
+    /// # Errors
+    /// If the database cannot be written; nothing was done then.
+    pub async fn in_family<T: Send + 'static>(
+        &self,
+        presented: Presented,
+        decide: impl FnOnce(&FamilyFacts) -> (FamilyStep, T) + Send + 'static,
+    ) -> Result<(T, FamilyOutcome), StoreError> {
+        let statements = Arc::clone(self.record_statements());
+        self.driver()
+            .transaction(Sharing::Grouped, move |transaction| {
+                Box::pin(async move {
+                    let mut rows = InTransaction { transaction, statements: &statements };
+                    step_in_family(&mut rows, &presented, decide).await
+                })
+            })
+            .await
+    }
+
+    /// Deletes rotations and sessions of which no token lives any more; gives their number. `sessions_until` is the instant up to
+    /// which sessions are deleted.
+    ///
+    /// # Errors
+    /// If the database cannot be written; the batches before that stay deleted.
+    pub async fn flush_families(&self, now: Timestamp, sessions_until: Timestamp) -> Result<u64, StoreError> {
+        let mut deleted = 0;
+        for (statement, until) in [(FLUSH_ROTATIONS, now), (FLUSH_SESSIONS, sessions_until)] {
+            loop {
+                let batch = self
+                    .driver()
+                    .transaction(Sharing::OneStatement, move |mut transaction| {
+                        Box::pin(async move { transaction.execute(statement, &[until.into(), BATCH.into()]).await })
+                    })
+                    .await?;
+                deleted += batch;
+                if batch < BATCH.unsigned_abs() {
+                    break;
+                }
+            }
+        }
+        Ok(deleted)
+    }
+}
+
+/// The rows in a database's transaction.
+struct InTransaction<'t, 's> {
+    transaction: Transaction<'t>,
+    statements: &'s RecordStatements,
+}
+
+impl FamilyRows for InTransaction<'_, '_> {
+    async fn begin(&mut self, session: &NewSession) -> Result<(), StoreError> {
+        session.insert(&mut self.transaction).await
+    }
+
+    async fn lock(&mut self, sid: &str) -> Result<(), StoreError> {
+        self.transaction.execute(LOCK, &[sid.into()]).await.map(|_| ())
+    }
+
+    async fn facts(&mut self, presented: &Presented) -> Result<FamilyFacts, StoreError> {
+        let values = [presented.sid.as_str().into(), presented.jti.as_str().into()];
+        let statement = facts_statement(presented);
+        let facts = self.transaction.query_opt(statement, &values, |row| facts(row, presented)).await?;
+        facts.ok_or(StoreError::Closed)
+    }
+
+    async fn record_if_unknown(&mut self, token: &OutstandingToken) -> Result<(), StoreError> {
+        token.insert(&mut self.transaction, &self.statements.record_if_unknown).await.map(|_| ())
+    }
+
+    async fn record(&mut self, token: &OutstandingToken) -> Result<(), StoreError> {
+        token.insert(&mut self.transaction, &self.statements.record).await.map(|_| ())
+    }
+
+    async fn blacklist(&mut self, jti: &str, now: Timestamp) -> Result<bool, StoreError> {
+        Ok(self.transaction.execute(BLACKLIST, &[now.into(), jti.into()]).await? > 0)
+    }
+
+    async fn rotate(
+        &mut self,
+        presented: &Presented,
+        successor: &Successor,
+        keep_until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let values = [
+            presented.jti.as_str().into(),
+            presented.sid.as_str().into(),
+            successor.jti.as_str().into(),
+            successor.rotated_at.into(),
+            successor.iat.into(),
+            successor.exp.into(),
+            successor.access_exp.into(),
+            keep_until.into(),
+        ];
+        Ok(self.transaction.execute(ROTATE, &values).await? > 0)
+    }
+
+    async fn refreshed(&mut self, sid: &str, refreshing: Refreshing) -> Result<bool, StoreError> {
+        let Refreshing { at, idle_expires_at, keep_until } = refreshing;
+        let values = [at.into(), idle_expires_at.into(), keep_until.into(), sid.into()];
+        Ok(self.transaction.execute(REFRESHED, &values).await? > 0)
+    }
+
+    async fn end(&mut self, presented: &Presented, reason: &'static str, at: Timestamp) -> Result<bool, StoreError> {
+        end(&mut self.transaction, &presented.sid, presented.has_blacklist, reason, at).await
+    }
+}
+
+/// Ends a session within a transaction, with its tokens in SimpleJWT's table if that is there; tells whether it lived.
+pub(crate) async fn end(
+    transaction: &mut Transaction<'_>,
+    sid: &str,
+    has_blacklist: bool,
+    reason: &str,
+    at: Timestamp,
+) -> Result<bool, StoreError> {
+    let is_ended = transaction.execute(END, &[at.into(), reason.into(), sid.into()]).await? > 0;
+    if is_ended && has_blacklist {
+        transaction.execute(END_TOKENS, &[at.into(), sid.into()]).await?;
+    }
+    Ok(is_ended)
+}
+
+const fn facts_statement(presented: &Presented) -> &'static str {
+    if presented.has_blacklist { FACTS } else { FACTS_ALONE }
+}
+
+fn facts(row: &Row<'_>, presented: &Presented) -> Result<FamilyFacts, StoreError> {
+    let integer = |column| row.integer_opt(column).map(Option::unwrap_or_default);
+    let session = match row.text_opt(15)? {
+        Some(_) => Some(SessionFacts {
+            created_at: row.instant(1)?,
+            refreshed_at: row.instant(2)?,
+            expires_at: row.instant_opt(3)?,
+            idle_expires_at: row.instant_opt(4)?,
+            ended_at: row.instant_opt(5)?,
+        }),
+        None => None,
+    };
+    let exchanged = match row.text_opt(6)? {
+        Some(jti) => {
+            let successor = Successor {
+                jti,
+                rotated_at: row.instant(7)?,
+                iat: integer(8)?,
+                exp: integer(9)?,
+                access_exp: integer(10)?,
+            };
+            Some(ExchangedFacts { successor, is_used: row.boolean(11)? })
+        }
+        None => None,
+    };
+    let is_root = row.text_opt(0)?.is_some_and(|root| root == presented.jti);
+    let is_outstanding = row.boolean(13)?;
+    Ok(FamilyFacts {
+        session,
+        exchanged,
+        is_recorded: is_root || is_outstanding || row.boolean(12)?,
+        is_outstanding,
+        blacklisted_at: if presented.has_blacklist { row.instant_opt(14)? } else { None },
+    })
+}
+
 impl NewSession {
     /// The row, unless one with this id is there.
     pub(crate) async fn insert(&self, transaction: &mut Transaction<'_>) -> Result<(), StoreError> {
@@ -61,14 +542,38 @@ impl NewSession {
     }
 }
 
-/// `kind` of a family of JSON web tokens.
-const KIND: &str = "jwt";
-
 impl fmt::Debug for NewSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NewSession")
             .field("user", &self.user)
             .field("created_at", &self.created_at)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Presented {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Presented").field("begins", &self.begins).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for FamilyFacts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FamilyFacts")
+            .field("session", &self.session)
+            .field("exchanged", &self.exchanged)
+            .field("is_recorded", &self.is_recorded)
+            .field("blacklisted_at", &self.blacklisted_at)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Successor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Successor")
+            .field("rotated_at", &self.rotated_at)
+            .field("iat", &self.iat)
+            .field("exp", &self.exp)
             .finish_non_exhaustive()
     }
 }

@@ -50,7 +50,10 @@ mod value;
 
 pub use driver::TableName;
 pub use error::{Cause, StoreError};
-pub use families::NewSession;
+pub use families::{
+    Exchange, ExchangedFacts, FamilyFacts, FamilyOutcome, FamilyRows, FamilyStep, NewSession, Presented, Refreshing,
+    SessionFacts, Successor, step_in_family,
+};
 pub use knox::{KnoxOwner, NewKnoxToken};
 pub use migrate::{AppState, InstalledApps, MigrateReport, MigrationState};
 pub use outstanding::{Blacklisting, OutstandingToken, Rotation};

@@ -285,7 +285,7 @@ impl Store {
 }
 
 impl OutstandingToken {
-    async fn insert(&self, transaction: &mut Transaction<'_>, statement: &str) -> Result<u64, StoreError> {
+    pub(crate) async fn insert(&self, transaction: &mut Transaction<'_>, statement: &str) -> Result<u64, StoreError> {
         let values = [
             self.jti.as_str().into(),
             self.token.as_str().into(),

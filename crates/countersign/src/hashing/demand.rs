@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use countersign_formats::password;
 
+use super::forecast::Load;
 use crate::client::ClientAddress;
 
 /// What is bounded.
@@ -18,9 +19,15 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// Jobs of one client that wait, those aside for which a worker is idle: a quarter of the queue.
-    pub(super) fn of_one_client(&self, client: ClientAddress) -> usize {
-        if client.is_known() { (self.queue / 4).max(1) } else { self.queue }
+    /// Jobs of one client that may wait when there is `room` for so many more: a third of those, so that one client alone comes
+    /// to a quarter of the queue, and a few, however many jobs they have, leave room for others.
+    pub(super) fn of_one_client(&self, client: ClientAddress, room: usize) -> usize {
+        if client.is_known() { (room / 3).max(1) } else { self.queue }
+    }
+
+    /// Jobs of all clients of one site ([`ClientAddress::site`]) that may wait then: as many, so half of the queue.
+    pub(super) fn of_one_site(&self, client: ClientAddress, room: usize) -> usize {
+        if client.is_known() { room.max(1) } else { self.queue }
     }
 }
 
@@ -35,6 +42,14 @@ pub(super) struct Demand {
 }
 
 impl Demand {
+    /// What it comes to where nothing hinders it.
+    pub(super) fn load(self) -> Load {
+        match self.kind {
+            Kind::Lane => Load { lane_jobs: 1, lane_rounds: self.rounds, whole_rounds: 0 },
+            Kind::Whole | Kind::MemoryHard => Load { whole_rounds: self.rounds, ..Load::default() },
+        }
+    }
+
     /// What one hash of this work needs.
     pub(super) fn of(work: &password::Work) -> Self {
         let memory = work.memory();

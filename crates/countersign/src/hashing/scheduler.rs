@@ -101,7 +101,8 @@ struct Worker {
     remaining: u64,
     /// Iterations' worth of the job that it does as a whole.
     whole: Option<u64>,
-    /// Picoseconds that lanes get before this worker takes another whole job: as much as the last one took.
+    /// Picoseconds that lanes get before this worker takes another whole job: as much as the last one took, or the last of its
+    /// derivations.
     owed: u64,
 }
 
@@ -136,11 +137,13 @@ impl<T> Scheduler<T> {
     pub(super) fn admit(&mut self, client: ClientAddress, now: Duration) -> Result<JobId, Refused> {
         let idle = self.workers.iter().filter(|worker| worker.is_idle()).count();
         let own = self.clients.get(&client).map_or(0, |standing| standing.jobs);
-        let is_full = self.waiting >= self.limits.queue + idle
-            || own >= self.limits.of_one_client(client) + idle
+        let room = (self.limits.queue + idle).saturating_sub(self.waiting);
+        let is_full = room == 0
+            || own >= self.limits.of_one_client(client, room) + idle
+            || self.jobs_of_site(client) >= self.limits.of_one_site(client, room) + idle
             || self.is_closed;
         let ahead = self.ahead_of(client);
-        let predicted = self.forecast.time(ahead, self.load(self.typical));
+        let predicted = self.forecast.time(ahead, self.typical.load());
         // What runs alone is let try, whatever was learnt about the pace: it is the only way to learn better.
         if is_full || (predicted > self.limits.deadline && !ahead.is_nothing()) {
             self.stats.shed += 1;
@@ -154,14 +157,14 @@ impl<T> Scheduler<T> {
         Ok(id)
     }
 
-    /// Lets an admitted job wait for a worker. Gives it back if its time is over.
-    pub(super) fn submit(&mut self, id: JobId, demand: Demand, job: T) -> Result<(), T> {
-        let Some(Entry { client, .. }) = self.jobs.get(&id) else { return Err(job) };
-        let client = *client;
+    /// Lets an admitted job wait for a worker, and returns its deadline. Gives it back if its time is over.
+    pub(super) fn submit(&mut self, id: JobId, demand: Demand, job: T) -> Result<Duration, T> {
+        let Some(Entry { client, deadline, .. }) = self.jobs.get(&id) else { return Err(job) };
+        let (client, deadline) = (*client, *deadline);
         self.uncount_waiting(client, self.typical);
         self.wait(id, client, demand, job);
         self.lines[demand.kind as usize].push(client, id);
-        Ok(())
+        Ok(deadline)
     }
 
     /// Takes a job for a lane of `worker`, if it should run one more: so many that all workers together do most.
@@ -169,9 +172,9 @@ impl<T> Scheduler<T> {
         if self.lanes_wanted(worker) == 0 {
             return None;
         }
-        let (id, job, rounds) = self.take(Kind::Lane, State::InLane(worker))?;
+        let (id, job, demand) = self.take(Kind::Lane, State::InLane(worker))?;
         self.workers[worker].lanes += 1;
-        self.workers[worker].remaining += rounds;
+        self.workers[worker].remaining += demand.rounds;
         Some((id, job))
     }
 
@@ -179,10 +182,9 @@ impl<T> Scheduler<T> {
     /// before lanes had as much time as the last such job took.
     pub(super) fn take_whole(&mut self, worker: usize) -> Option<(JobId, T)> {
         let kind = self.whole_wanted(worker)?;
-        let (id, job, rounds) = self.take(kind, State::Whole { worker, is_wanted: true })?;
-        self.memory += self.jobs.get(&id).map_or(0, |entry| entry.demand.memory);
-        self.workers[worker].whole = Some(rounds);
-        self.workers[worker].owed = rounds.saturating_mul(WHOLE_ROUND_PICOS);
+        let (id, job, demand) = self.take(kind, State::Whole { worker, is_wanted: true })?;
+        self.memory += demand.memory;
+        self.workers[worker].whole = Some(self.load(demand).whole_rounds);
         Some((id, job))
     }
 
@@ -201,7 +203,10 @@ impl<T> Scheduler<T> {
                 worker.owed = worker.owed.saturating_sub(self.lanes.round_picos(jobs).saturating_mul(rounds.into()));
                 self.lanes.time(jobs, rounds)
             }
-            Work::Whole { rounds } => Duration::from_nanos(rounds.saturating_mul(WHOLE_ROUND_PICOS) / 1_000),
+            Work::Whole { rounds } => {
+                worker.owed = rounds.saturating_mul(WHOLE_ROUND_PICOS);
+                Duration::from_nanos(worker.owed / 1_000)
+            }
         };
         self.forecast.learn(planned, done.taken);
     }
@@ -275,7 +280,7 @@ impl<T> Scheduler<T> {
 
     /// When a job that came now would be done.
     pub(super) fn predict(&self, client: ClientAddress) -> Duration {
-        self.forecast.time(self.ahead_of(client), self.load(self.typical))
+        self.forecast.time(self.ahead_of(client), self.typical.load())
     }
 
     pub(super) fn stats(&self) -> HashingStats {
@@ -329,13 +334,13 @@ impl<T> Scheduler<T> {
     }
 
     /// Takes the first job of a line to where `state` says.
-    fn take(&mut self, kind: Kind, state: State<T>) -> Option<(JobId, T, u64)> {
+    fn take(&mut self, kind: Kind, state: State<T>) -> Option<(JobId, T, Demand)> {
         let id = self.lines[kind as usize].pop()?;
         let entry = self.jobs.get_mut(&id)?;
         let (client, demand) = (entry.client, entry.demand);
         let State::Waiting(job) = std::mem::replace(&mut entry.state, state) else { return None };
         self.uncount_waiting(client, demand);
-        Some((id, job, demand.rounds))
+        Some((id, job, demand))
     }
 
     /// Notes that a job waits; the caller puts it into its line.
@@ -420,16 +425,21 @@ impl<T> Scheduler<T> {
         ahead
     }
 
+    /// Jobs that wait of all clients of one site.
+    fn jobs_of_site(&self, client: ClientAddress) -> usize {
+        let site = client.site();
+        self.clients.iter().filter(|(other, _)| other.site() == site).map(|(_, standing)| standing.jobs).sum()
+    }
+
+    /// What a job comes to for those behind it. A memory-hard one counts for as many workers as stand still when memory is full of
+    /// its like.
     fn load(&self, demand: Demand) -> Load {
-        match demand.kind {
-            Kind::Lane => Load { lane_jobs: 1, lane_rounds: demand.rounds, whole_rounds: 0 },
-            Kind::Whole => Load { whole_rounds: demand.rounds, ..Load::default() },
-            Kind::MemoryHard => {
-                // A job keeps as many workers from others of its kind as it takes of the memory.
-                let workers = (self.workers.len() as u64).saturating_mul(demand.memory) / self.limits.memory.max(1);
-                let workers = workers.clamp(1, self.workers.len() as u64);
-                Load { whole_rounds: demand.rounds.saturating_mul(workers), ..Load::default() }
-            }
+        let mut load = demand.load();
+        if demand.kind == Kind::MemoryHard {
+            let workers = self.workers.len() as u64;
+            let fitting = (self.limits.memory / demand.memory.max(1)).clamp(1, workers);
+            load.whole_rounds = load.whole_rounds.saturating_mul(workers) / fitting;
         }
+        load
     }
 }

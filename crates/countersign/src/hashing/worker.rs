@@ -92,7 +92,7 @@ impl Worker {
             }
             (whole, late)
         };
-        drop(late); // wakes those who wait, so not under the lock
+        shared.give_up(late);
         if let Some((id, task)) = whole {
             self.run_whole(id, task);
             return Turn::Worked;

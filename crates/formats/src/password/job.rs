@@ -76,7 +76,7 @@ impl Job {
                 step: Step::new(stored.work, password, stored.salt, Some(stored.digest)),
                 refused,
             },
-            _ => Self::decoy(preferred, entropy.text().into_bytes(), refused),
+            _ => Self::decoy(preferred, password, entropy.text().into_bytes(), refused),
         }
     }
 
@@ -146,9 +146,10 @@ impl Job {
         }
     }
 
-    /// One hash of the preferred hasher, for the time it takes.
-    fn decoy(preferred: Work, salt: Vec<u8>, refused: Option<Refusal>) -> Self {
-        let step = Step::new(preferred, Password::new(DECOY_PASSWORD), salt, None);
+    /// One hash of the preferred hasher, for the time it takes, which is a little longer for a long password.
+    fn decoy(preferred: Work, password: Password, salt: Vec<u8>, refused: Option<Refusal>) -> Self {
+        let password = if preferred.accepts(&password) { password } else { Password::new(DECOY_PASSWORD) };
+        let step = Step::new(preferred, password, salt, None);
         Self { step, remaining: Remaining::Nothing, must_update: false, refused }
     }
 }
@@ -192,5 +193,29 @@ impl Remaining {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Algorithm;
+    use super::*;
+
+    /// Hashing a long password takes longer, whoever it is tried on. Django 5.2 `ModelBackend.authenticate` hashes it as well.
+    #[test]
+    fn a1_an_unknown_user_costs_the_hash_of_the_password_that_was_given() {
+        let hashers =
+            Hashers::new(vec![Algorithm::Pbkdf2Sha256, Algorithm::Bcrypt], super::super::WorkFactors::default());
+        let hashers = hashers.expect("valid");
+        let hashed = |password: &str, stored: Option<&str>| {
+            let job = hashers.job(Password::new(password), stored, SaltEntropy::new([7; 32]));
+            job.pbkdf2().expect("the preferred hasher").password.expose().to_owned()
+        };
+        let long = "p".repeat(4_096);
+        assert_eq!(hashed(&long, None), long);
+        assert_eq!(hashed(&long, Some("!unusable")), long);
+        assert_eq!(hashed(&"p".repeat(4_097), None), DECOY_PASSWORD, "it is hashed nowhere (SECURITY W3)");
+        let bcrypt = "bcrypt$$2b$04$......................0xpCWb5V3fFYSEOKnHlA6S1MVkDbT8u";
+        assert_eq!(hashed(&long, Some(bcrypt)), long, "which bcrypt does not take");
     }
 }

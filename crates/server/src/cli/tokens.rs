@@ -3,6 +3,7 @@
 use countersign::AUTHTOKEN_TABLE;
 use countersign::clock::{Clock as _, Entropy as _, SystemClock, SystemEntropy};
 use countersign_formats::token_key::TokenKey;
+use jiff::{SignedDuration, Timestamp};
 
 use super::CommandError;
 use crate::config::Config;
@@ -35,10 +36,19 @@ pub(super) async fn create_token(config: &Config, args: &CreateTokenArgs) -> any
     Ok(())
 }
 
-/// SimpleJWT 5.5 `flushexpiredtokens`: prints nothing.
+/// For how long a session is kept of which no token of ours lives.
+const SESSION_GRACE: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// SimpleJWT 5.5 `flushexpiredtokens`, and the same for our own tables: prints nothing.
 pub(super) async fn flush_expired(config: &Config) -> anyhow::Result<()> {
     let store = config.database.open_with_users().await?;
-    store.flush_expired(SystemClock.now()).await?;
+    let now = SystemClock.now();
+    store.flush_expired(now).await?;
+    if config.settings.apps.countersign && store.migration_state().await?.has_own_tables() {
+        // Sessions stay for a while after their last token here: a Django beside us may have given out later ones.
+        let sessions_until = now.checked_sub(SESSION_GRACE).unwrap_or(Timestamp::MIN);
+        store.flush_families(now, sessions_until).await?;
+    }
     store.close().await;
     Ok(())
 }

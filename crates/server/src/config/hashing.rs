@@ -6,12 +6,16 @@ use super::ConfigError;
 use super::resolve::timeout;
 use super::source::Source;
 
+/// More would only wait for each other, and each has memory of its own.
+const MAX_THREADS: usize = 1_024;
+
 /// The settings of the hashing threads.
 pub(super) fn hashing(source: &Source) -> Result<HashingSettings, ConfigError> {
     let raw = &source.raw.auth;
     let mut hashing = HashingSettings::default();
     if let Some(threads) = raw.hashing_threads {
-        hashing.threads = threads;
+        let range = || source.error("auth.hashing_threads", format!("must lie between 1 and {MAX_THREADS}"));
+        hashing.threads = Some(threads).filter(|threads| (1..=MAX_THREADS).contains(threads)).ok_or_else(range)?;
     }
     if let Some(queue) = raw.hashing_queue {
         hashing.queue = queue;
@@ -80,6 +84,8 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_refused_with_key_and_fix() {
         for (keys, expected) in [
+            ("hashing_threads = 0", "countersign.toml:4: auth.hashing_threads: must lie between 1 and 1024"),
+            ("hashing_threads = 1025", "countersign.toml:4: auth.hashing_threads: must lie between 1 and 1024"),
             ("hashing_nice = 20", "countersign.toml:4: auth.hashing_nice: must lie between 0 and 19"),
             ("hashing_nice = -1", "countersign.toml:4: auth.hashing_nice: must lie between 0 and 19"),
             ("hashing_deadline = 0", "countersign.toml:4: auth.hashing_deadline: must be longer than nothing"),

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use countersign_formats::password::{Algorithm, Hashers, Job, Password, SaltEntropy, WorkFactors};
 use tokio::task::JoinHandle;
 
+use super::super::task::Task;
 use super::super::worker::{Turn, Worker};
 use super::super::{Hashing, Place, Stopwatch};
 use super::*;
@@ -136,6 +137,41 @@ async fn a3_a_job_past_its_deadline_is_answered_503() {
     assert!(retry_after(waiting).await > Duration::ZERO);
     assert!(!young.await.expect("joined").expect("hashed").matches);
     assert_eq!((fixture.door.stats().expired, fixture.door.stats().served), (2, 1));
+}
+
+/// The worker does nothing here, as one that is busy with a whole job for long, or died.
+#[tokio::test(start_paused = true)]
+async fn a3_a_deadline_is_kept_while_no_worker_looks() {
+    let mut fixture = Fixture::new(8);
+    let waiting = tokio::spawn(fixture.place().check(fixture.job("sesame", None)));
+    tokio::task::yield_now().await;
+    fixture.stopwatch.0.store(10_000, Ordering::SeqCst);
+    retry_after(waiting).await;
+    assert_eq!((fixture.door.stats().expired, fixture.now()), (1, (0, 0)));
+    assert_eq!(fixture.turn().await, Turn::Idle);
+}
+
+/// What stood behind a job that waited for memory may run when that one is given up.
+#[tokio::test]
+async fn whoever_goes_away_lets_those_behind_be_taken() {
+    let fixture = Fixture::new(8);
+    let memory = HashingSettings::default().memory;
+    let submit = |memory| {
+        let (answer, _) = tokio::sync::oneshot::channel();
+        let place = fixture.place();
+        let task = Task::Check(fixture.job("sesame", None), answer);
+        fixture.door.shared.scheduler().submit(place.id, memory_hard(memory), task).expect("in time");
+        place
+    };
+    let _running = submit(1);
+    fixture.door.shared.scheduler().take_whole(0).expect("taken");
+    let too_much = submit(memory);
+    let _behind = submit(1);
+    assert!(!fixture.door.shared.scheduler().has_work_for(0), "it does not fit");
+    let shared = Arc::clone(&fixture.door.shared);
+    let woken = std::thread::spawn(move || shared.wait_for_work(0));
+    drop(too_much);
+    woken.join().expect("a worker that slept is woken");
 }
 
 /// Django 5.2 `harden_runtime`: a wrong password under fewer rounds costs the missing ones, in the lane where it is.

@@ -44,12 +44,34 @@ fn a2_one_client_cannot_fill_the_queue() {
         scheduler.bring(1, LANE, name).expect("a quarter of eight");
     }
     assert!(scheduler.bring(1, LANE, "c").is_err());
-    for who in 2..5 {
-        scheduler.bring(who, LANE, "x").expect("others have their own quarter");
-        scheduler.bring(who, LANE, "y").expect("two each");
+    for who in 2..8 {
+        scheduler.bring(who, LANE, "x").expect("there is room for whoever has nothing there");
     }
     assert!(scheduler.bring(9, LANE, "z").is_err(), "the queue is full");
     assert_eq!(scheduler.stats().waiting, 8);
+}
+
+#[test]
+fn a2_a_few_clients_cannot_fill_the_queue() {
+    let mut scheduler = idle(limits(256), 1);
+    scheduler.bring(0, LANE, "running").expect("idle");
+    scheduler.lanes_taken(0);
+    // Twenty take what they can get, in turns.
+    while (1..=20).filter(|&who| scheduler.bring(who, LANE, "greedy").is_ok()).count() > 0 {}
+    assert!(scheduler.stats().waiting < 240, "{}", scheduler.stats().waiting);
+    for who in 100..116 {
+        scheduler.bring(who, LANE, "other").expect("room for one of each other client");
+    }
+}
+
+#[test]
+fn a2_the_clients_of_one_site_cannot_fill_the_queue() {
+    let mut scheduler: Scheduler<()> = idle(limits(64), 1);
+    let subnet = |site: u16, subnet: u16| ClientAddress::new([0x2001, 0xdb8, site, subnet, 0, 0, 0, 1].into());
+    let admitted = (0..1_000).filter(|&number| scheduler.admit(subnet(1, number), START).is_ok()).count();
+    assert_eq!(admitted, 33, "half of the queue, and one worker is idle");
+    scheduler.admit(subnet(2, 0), START).expect("another site");
+    scheduler.admit(client(1), START).expect("an IPv4 address");
 }
 
 #[test]
@@ -189,6 +211,28 @@ fn the_wait_for_memory_is_foreseen() {
     assert_eq!(scheduler.predict(client(1)), Duration::from_millis(480));
 }
 
+/// Two fit into memory, so half of the workers stand still.
+#[test]
+fn the_wait_for_memory_is_foreseen_where_it_does_not_divide() {
+    let mut scheduler = idle(limits(100), 4);
+    for _ in 0..8 {
+        scheduler.bring(1, memory_hard(100), "two fifths").expect("room");
+    }
+    assert_eq!(scheduler.predict(client(1)), Duration::from_millis(8 * 95 / 2 + 100));
+    scheduler.take_whole(0).expect("memory is free");
+    assert_eq!(scheduler.predict(client(1)), Duration::from_millis(8 * 95 / 2 + 100), "running, it counts as before");
+}
+
+/// With many cores and little memory, what a job keeps from others is not its own time.
+#[test]
+fn a_memory_hard_job_alone_takes_its_own_time() {
+    let mut scheduler: Scheduler<()> = Scheduler::new(limits(256), single_lanes(), 64, memory_hard(100));
+    assert_eq!(scheduler.predict(client(1)), Duration::from_millis(95));
+    for number in 0..32 {
+        scheduler.admit(client(number), START).expect("64 × 95 ms are less than ten seconds");
+    }
+}
+
 #[test]
 fn two_jobs_run_on_two_workers() {
     let mut scheduler = idle(limits(100), 2);
@@ -226,13 +270,37 @@ fn lanes_get_as_much_time_as_the_last_whole_job_took() {
     scheduler.bring(2, LANE, "lane").expect("room");
     let (id, _) = scheduler.take_whole(0).expect("nothing is owed");
     scheduler.finish(id);
+    scheduler.progress(0, 0, Some(whole(1_000_000)));
     assert!(scheduler.take_whole(0).is_none(), "the lane has not had its time");
     assert_eq!(scheduler.lanes_taken(0), ["lane"]);
-    let lanes = |rounds| Some(Chunk { work: Work::Lanes { jobs: 1, rounds }, taken: Duration::ZERO });
-    scheduler.progress(0, 100_000, lanes(900_000));
+    scheduler.progress(0, 100_000, Some(lanes(900_000)));
     assert!(scheduler.take_whole(0).is_none());
-    scheduler.progress(0, 50_000, lanes(50_000));
+    scheduler.progress(0, 50_000, Some(lanes(50_000)));
     assert_eq!(scheduler.whole_taken(0), Some("whole 2"));
+}
+
+/// bcrypt's `2^difference - 1` further hashes: were lanes owed the time of all after each, the last would never be reached.
+#[test]
+fn a1_lanes_get_as_much_time_as_one_derivation_of_many_took() {
+    let mut scheduler = idle(limits(100), 1);
+    let many = Demand { rounds: 10_000_000, ..WHOLE };
+    scheduler.bring(1, many, "ten of them").expect("room");
+    scheduler.bring(2, LANE, "lane").expect("room");
+    let (id, _) = scheduler.take_whole(0).expect("nothing is owed");
+    assert_eq!(scheduler.go_on(id, many, "nine of them"), None);
+    scheduler.progress(0, 0, Some(whole(1_000_000)));
+    assert!(scheduler.take_whole(0).is_none());
+    assert_eq!(scheduler.lanes_taken(0), ["lane"]);
+    scheduler.progress(0, 50_000, Some(lanes(950_000)));
+    assert_eq!(scheduler.whole_taken(0), Some("nine of them"));
+}
+
+fn whole(rounds: u64) -> Chunk {
+    Chunk { work: Work::Whole { rounds }, taken: Duration::ZERO }
+}
+
+fn lanes(rounds: u32) -> Chunk {
+    Chunk { work: Work::Lanes { jobs: 1, rounds }, taken: Duration::ZERO }
 }
 
 #[test]

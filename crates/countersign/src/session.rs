@@ -1,0 +1,475 @@
+//! Sessions: SimpleJWT's refresh, verify and blacklist where families of refresh tokens are kept (`docs/sessions.md`).
+
+use countersign_formats::json::Value;
+use countersign_formats::jwt::{Cause, Claims, Refusal, TokenType, check_token, decode};
+use countersign_store::{
+    Exchange, FamilyFacts, FamilyOutcome, FamilyStep, NewSession, Presented, Refreshing, SessionFacts, Successor, User,
+    UserId,
+};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::authority::Authority;
+use crate::claim_value::{is_truthy, to_instant};
+use crate::failure::Failure;
+use crate::family::{FamilyKeys, Rule, Verdict, Why, later};
+use crate::pair::{Refreshed, check_issuer_is_text};
+use crate::settings::SessionSettings;
+
+/// Without rotation a refresh is recorded no more often than this.
+const COALESCED: SignedDuration = SignedDuration::from_secs(60);
+
+/// `end_reason` of a logout.
+const LOGOUT: &str = "logout";
+
+/// What a presented token is, and what its session is to be known by.
+struct Guest<'a> {
+    sessions: &'a SessionSettings,
+    keys: &'a FamilyKeys,
+    rule: Rule,
+    presented: Presented,
+    /// Whether the token names its session.
+    is_named: bool,
+    now: Timestamp,
+}
+
+impl Authority {
+    /// [`refresh`](Self::refresh) where there are sessions.
+    pub(crate) async fn refresh_in_family(&self, token: &str) -> Result<Refreshed, Failure> {
+        let now = self.now_stored();
+        let mut claims = self.accept_unless_void(token, TokenType::Refresh, now)?;
+        check_issuer_is_text(&claims)?;
+        let guest = self.guest(&mut claims, now)?;
+        let facts = self.store().family_facts(&guest.presented).await?;
+        let verdict = guest.rule.judge(&facts, guest.is_named, now);
+        if let Verdict::Refuse(why) | Verdict::End(why) = verdict {
+            return self.turn_away(guest, why, matches!(verdict, Verdict::End(_))).await;
+        }
+        let user = self.refreshing_user(&claims).await?;
+        if let Verdict::Again(successor) = verdict {
+            return Ok(self.converged(&guest, &claims, &successor));
+        }
+        self.refresh_good(guest, claims, user, &facts).await
+    }
+
+    /// A token that was good a moment ago: decided again, alone in its family, and carried out.
+    async fn refresh_good(
+        &self,
+        mut guest: Guest<'_>,
+        claims: Claims,
+        user: Option<User>,
+        facts: &FamilyFacts,
+    ) -> Result<Refreshed, Failure> {
+        let now = guest.now;
+        let rotates = self.settings().simple_jwt.rotate_refresh_tokens;
+        if !rotates && facts.session.is_some_and(|session| !guest.is_due(&session)) {
+            return Ok(Refreshed {
+                access: self.access_alone(&guest, &claims, facts.session.as_ref())?,
+                refresh: None,
+            });
+        }
+        if !guest.is_named {
+            guest.presented.begins =
+                self.session_of(&claims, &guest.presented, user.as_ref().map(|user| &user.id), now);
+        }
+        let (authority, rule, is_named) = (self.clone(), guest.rule.clone(), guest.is_named);
+        let (presented, owner, offered) = (guest.presented.clone(), user.map(|user| user.id), claims.clone());
+        let ((verdict, facts), outcome) = self
+            .store()
+            .in_family(guest.presented.clone(), move |facts| {
+                let verdict = rule.judge(facts, is_named, now);
+                let step = match (&verdict, &facts.session) {
+                    (Verdict::Good, Some(session)) if rotates => {
+                        authority.exchange(&rule, &presented, &offered, owner, session, now)
+                    }
+                    (Verdict::Good, Some(_)) => FamilyStep::Refreshed(authority.refreshing(&rule, &offered, now)),
+                    (Verdict::End(why), _) => FamilyStep::End { reason: why.name(), at: now, token: None },
+                    _ => FamilyStep::Nothing,
+                };
+                (step, (verdict, facts.clone()))
+            })
+            .await?;
+        match (verdict, outcome) {
+            (Verdict::Refuse(why), _) => self.turn_away(guest, why, false).await,
+            (Verdict::End(why), _) => {
+                self.tell_refusal(&guest, why, outcome == FamilyOutcome::Done);
+                Err(Failure::Token(Refusal::Blacklisted))
+            }
+            (Verdict::Again(successor), _) => Ok(self.converged(&guest, &claims, &successor)),
+            (Verdict::Good, FamilyOutcome::Forestalled) => self.turn_away(guest, Why::Blacklisted, false).await,
+            (Verdict::Good, FamilyOutcome::Done) if rotates => {
+                if !facts.is_recorded && is_named {
+                    tracing::warn!(
+                        event = "refresh_unrecorded",
+                        sid = guest.presented.sid,
+                        "a refresh token that nobody recorded was accepted: Django rotates without the blacklist app, or the database is an old one"
+                    );
+                }
+                let session = facts.session.ok_or(Failure::Token(Refusal::Blacklisted))?;
+                let successor = self.successor(&guest.rule, &guest.presented, &session, now);
+                self.session_counts().rotated();
+                Ok(self.given(&guest, &claims, &successor))
+            }
+            (Verdict::Good, FamilyOutcome::Done) => {
+                Ok(Refreshed { access: self.access_alone(&guest, &claims, facts.session.as_ref())?, refresh: None })
+            }
+        }
+    }
+
+    /// [`verify`](Self::verify) where there are sessions: whether the token would be accepted now.
+    pub(crate) async fn verify_in_family(&self, token: &str) -> Result<(), Failure> {
+        let now = self.now_stored();
+        let mut claims = self.accept_unless_void(token, TokenType::Untyped, now)?;
+        let settings = &self.settings().simple_jwt;
+        let is = |kind: TokenType| check_token(&claims, kind, &settings.rules, now).is_ok();
+        let is_refresh = is(TokenType::Refresh);
+        // Any token with that id, whatever its type.
+        match self.blacklist_refusal(TokenType::Refresh, &claims).await? {
+            None => {}
+            Some(Refusal::Blacklisted) => return Err(Failure::VerifiedBlacklisted),
+            Some(refusal) => return Err(Failure::Token(refusal)),
+        }
+        if is_refresh || self.named_session(&claims).is_some() {
+            let guest = self.guest(&mut claims, now)?;
+            let facts = self.store().family_facts(&guest.presented).await?;
+            let is_good = if is_refresh {
+                guest.rule.judge(&facts, guest.is_named, now) == Verdict::Good
+            } else {
+                facts.session.is_some_and(|session| session.ended_at.is_none())
+            };
+            if !is_good {
+                return Err(Failure::VerifiedBlacklisted);
+            }
+        }
+        if is_refresh {
+            self.refreshing_user(&claims).await?;
+        } else if let Some(claim) = claims.get(&settings.user_id_claim) {
+            let user = self.user_of_claim(claim).await?.ok_or(Failure::UserNotFound)?;
+            if settings.check_user_is_active && !user.is_active {
+                return Err(Failure::JwtUserInactive);
+            }
+            self.check_revocation(&claims, &user)?;
+        }
+        Ok(())
+    }
+
+    /// [`blacklist`](Self::blacklist) where there are sessions: the end of the whole session. The holder of a token that was
+    /// exchanged a moment ago, whose answer was lost, may end it too.
+    pub(crate) async fn log_out_of_family(&self, token: &str) -> Result<(), Failure> {
+        let now = self.now_stored();
+        let text = self.accept_unless_void(token, TokenType::Refresh, now)?;
+        let mut claims = text.clone();
+        let mut guest = self.guest(&mut claims, now)?;
+        let user = match claims.get(&self.settings().simple_jwt.user_id_claim) {
+            Some(claim) => self.user_of_claim(claim).await?.map(|user| user.id),
+            None => None,
+        };
+        if !guest.is_named {
+            guest.presented.begins = self.session_of(&claims, &guest.presented, user.as_ref(), now);
+        }
+        let recorded = self.outstanding(&text, &self.sign(&text), user, now);
+        let (rule, is_named) = (guest.rule.clone(), guest.is_named);
+        let (verdict, outcome) = self
+            .store()
+            .in_family(guest.presented.clone(), move |facts| {
+                let verdict = rule.judge(facts, is_named, now);
+                let step = match &verdict {
+                    Verdict::Good | Verdict::Again(_) => {
+                        FamilyStep::End { reason: LOGOUT, at: now, token: recorded.map(Box::new) }
+                    }
+                    Verdict::End(why) => FamilyStep::End { reason: why.name(), at: now, token: None },
+                    Verdict::Refuse(_) => FamilyStep::Nothing,
+                };
+                (step, verdict)
+            })
+            .await?;
+        match verdict {
+            Verdict::Good | Verdict::Again(_) => {
+                tracing::info!(event = "session_ended", reason = LOGOUT, sid = guest.presented.sid, "a session ended");
+                Ok(())
+            }
+            Verdict::Refuse(why) => self.turn_away(guest, why, false).await,
+            Verdict::End(why) => {
+                self.tell_refusal(&guest, why, outcome == FamilyOutcome::Done);
+                Err(Failure::Token(Refusal::Blacklisted))
+            }
+        }
+    }
+
+    /// The session that a new refresh token begins, named in its claims; `None` while there are no sessions.
+    pub(crate) fn begin_session(
+        &self,
+        refresh: &mut Claims,
+        user: Option<&UserId>,
+        now: Timestamp,
+    ) -> Option<NewSession> {
+        let guest = self.guest(refresh, now).ok()?;
+        let session = self.session_of(refresh, &guest.presented, user, now)?;
+        if let Some(end) = session.expires_at {
+            cap(refresh, end);
+        }
+        Some(session)
+    }
+
+    /// The row of a session that begins with this refresh token.
+    fn session_of(
+        &self,
+        claims: &Claims,
+        presented: &Presented,
+        user: Option<&UserId>,
+        now: Timestamp,
+    ) -> Option<NewSession> {
+        let sessions = self.settings().sessions.as_ref()?;
+        // A token of Django's was made before it is seen here.
+        let created_at = claims.get("iat").and_then(to_instant).filter(|iat| now.duration_since(*iat).as_secs() > 0);
+        let created_at = created_at.unwrap_or(now);
+        Some(NewSession {
+            sid: presented.sid.clone(),
+            user: user.cloned(),
+            root_jti: presented.jti.clone(),
+            created_at,
+            refreshed_at: now,
+            expires_at: sessions.absolute_lifetime.map(|lifetime| later(created_at, lifetime)),
+            idle_expires_at: sessions.idle_lifetime.map(|lifetime| later(now, lifetime)),
+            user_agent: None,
+            address: None,
+            keep_until: self.kept_until(claims),
+        })
+    }
+
+    /// What is presented, with its session in the claims, where SimpleJWT's copies take it along.
+    fn guest(&self, claims: &mut Claims, now: Timestamp) -> Result<Guest<'_>, Failure> {
+        let (Some(sessions), Some(keys)) = (self.settings().sessions.as_ref(), self.family_keys()) else {
+            return Err(Failure::NotFound);
+        };
+        let jti = self.jti_of(claims).ok_or(Failure::Token(Cause::NotAString("jti").into()))?;
+        let has_blacklist = self.settings().apps.token_blacklist;
+        let named = self.named_session(claims).map(str::to_owned);
+        let is_named = named.is_some();
+        let sid = named.unwrap_or_else(|| {
+            if claims.contains(&sessions.claim) {
+                tracing::warn!(
+                    event = "session_claim_taken",
+                    claim = sessions.claim,
+                    "a token has a claim of that name which is no session of ours and is replaced; set sessions.claim to another"
+                );
+            }
+            let sid = keys.session_of(&jti);
+            claims.set(&sessions.claim, Value::from(sid.as_str()));
+            sid
+        });
+        Ok(Guest {
+            sessions,
+            keys,
+            rule: Rule::of(sessions, has_blacklist),
+            presented: Presented { jti, sid, begins: None, has_blacklist },
+            is_named,
+            now,
+        })
+    }
+
+    /// The session that a token names, if it is one of ours.
+    pub(crate) fn named_session<'c>(&self, claims: &'c Claims) -> Option<&'c str> {
+        let (sessions, keys) = (self.settings().sessions.as_ref()?, self.family_keys()?);
+        claims.get(&sessions.claim).and_then(Value::as_str).filter(|claim| keys.is_session(claim))
+    }
+
+    /// Steps 1 to 15 of SPEC §6.3 but the blacklist, which has its say in the family's facts.
+    fn accept_unless_void(&self, token: &str, class: TokenType, now: Timestamp) -> Result<Claims, Failure> {
+        let settings = &self.settings().simple_jwt;
+        let claims =
+            decode(token.as_bytes(), &settings.verifying_keys, &settings.rules, now).map_err(Failure::Token)?;
+        check_token(&claims, class, &settings.rules, now).map_err(Failure::Token)?;
+        Ok(claims)
+    }
+
+    /// The token's user, who must be one that may log in. SimpleJWT 5.5 `TokenRefreshSerializer`.
+    pub(crate) async fn refreshing_user(&self, claims: &Claims) -> Result<Option<User>, Failure> {
+        let settings = &self.settings().simple_jwt;
+        let Some(claim) = claims.get(&settings.user_id_claim).filter(|claim| is_truthy(claim)) else { return Ok(None) };
+        let user = self.user_of_claim(claim).await?.ok_or(Failure::NoUserForToken)?;
+        if settings.check_user_is_active && !user.is_active {
+            return Err(Failure::NoActiveAccountForToken);
+        }
+        self.check_revocation(claims, &user)?;
+        Ok(Some(user))
+    }
+
+    /// The exchange of a token that is good.
+    fn exchange(
+        &self,
+        rule: &Rule,
+        presented: &Presented,
+        claims: &Claims,
+        owner: Option<UserId>,
+        session: &SessionFacts,
+        now: Timestamp,
+    ) -> FamilyStep {
+        let successor = self.successor(rule, presented, session, now);
+        let next = self.next_claims(claims, &successor);
+        let (Some(old), Some(new)) = (
+            self.outstanding(claims, &self.sign(claims), owner.clone(), now),
+            self.outstanding(&next, &self.sign(&next), owner, now),
+        ) else {
+            return FamilyStep::Nothing;
+        };
+        FamilyStep::Exchange(Box::new(Exchange {
+            keep_until: self.kept_until(claims).max(self.kept_until(&next)),
+            refreshing: self.refreshing(rule, &next, now),
+            successor,
+            presented: old,
+            blacklists: self.settings().simple_jwt.blacklist_after_rotation,
+            recorded: new,
+        }))
+    }
+
+    /// The successor of a token exchanged at `now`: never to outlive the session.
+    fn successor(&self, rule: &Rule, presented: &Presented, session: &SessionFacts, now: Timestamp) -> Successor {
+        let jwt = &self.settings().simple_jwt;
+        let end = rule.absolute_end(session).map_or(i64::MAX, Timestamp::as_second);
+        let until = |lifetime| later(now, lifetime).as_second().min(end);
+        Successor {
+            jti: self.family_keys().map(|keys| keys.successor_of(&presented.jti)).unwrap_or_default(),
+            rotated_at: now,
+            iat: now.as_second(),
+            exp: until(jwt.refresh_token_lifetime),
+            access_exp: until(jwt.access_token_lifetime),
+        }
+    }
+
+    /// The claims of the successor, as SimpleJWT's rotation leaves them.
+    fn next_claims(&self, claims: &Claims, successor: &Successor) -> Claims {
+        let jwt = &self.settings().simple_jwt;
+        let mut next = claims.clone();
+        next.rotate_in_place(&jwt.rules, successor.rotated_at, jwt.refresh_token_lifetime, &successor.jti);
+        set_times(&mut next, successor.iat, successor.exp);
+        next
+    }
+
+    /// What an exchange gives: the same to the byte, whenever and wherever it is asked for.
+    fn given(&self, guest: &Guest<'_>, claims: &Claims, successor: &Successor) -> Refreshed {
+        let jwt = &self.settings().simple_jwt;
+        let access_jti = guest.keys.access_of(&guest.presented.jti);
+        let mut access =
+            claims.access_from_refresh(&jwt.rules, successor.rotated_at, jwt.access_token_lifetime, &access_jti);
+        set_times(&mut access, successor.iat, successor.access_exp);
+        Refreshed { access: self.sign(&access), refresh: Some(self.sign(&self.next_claims(claims, successor))) }
+    }
+
+    fn converged(&self, guest: &Guest<'_>, claims: &Claims, successor: &Successor) -> Refreshed {
+        self.session_counts().converged();
+        tracing::info!(
+            event = "refresh_converged",
+            sid = guest.presented.sid,
+            after_ms = guest.now.duration_since(successor.rotated_at).as_millis(),
+            "a refresh was repeated and got the same tokens"
+        );
+        self.given(guest, claims, successor)
+    }
+
+    /// The access token of a refresh without rotation.
+    fn access_alone(
+        &self,
+        guest: &Guest<'_>,
+        claims: &Claims,
+        session: Option<&SessionFacts>,
+    ) -> Result<String, Failure> {
+        let jwt = &self.settings().simple_jwt;
+        let mut access =
+            claims.access_from_refresh(&jwt.rules, guest.now, jwt.access_token_lifetime, &self.fresh_jti()?);
+        if let Some(end) = session.and_then(|session| guest.rule.absolute_end(session)) {
+            cap(&mut access, end);
+        }
+        Ok(self.sign(&access))
+    }
+
+    fn refreshing(&self, rule: &Rule, claims: &Claims, now: Timestamp) -> Refreshing {
+        Refreshing {
+            at: now,
+            idle_expires_at: rule.idle.map(|lifetime| later(now, lifetime)),
+            keep_until: self.kept_until(claims),
+        }
+    }
+
+    /// Until when a row about a refresh token is of use: until no access token that it bought is accepted either.
+    fn kept_until(&self, claims: &Claims) -> Timestamp {
+        let jwt = &self.settings().simple_jwt;
+        let expiry = claims.get("exp").and_then(to_instant).unwrap_or(Timestamp::MAX);
+        later(expiry, jwt.access_token_lifetime.saturating_add(jwt.rules.leeway))
+    }
+
+    /// Refuses a token, and ends its family if that is due. What the client reads is SimpleJWT's sentence, whatever the reason.
+    async fn turn_away<T>(&self, guest: Guest<'_>, why: Why, ends: bool) -> Result<T, Failure> {
+        let mut has_ended = false;
+        if ends {
+            let at = guest.now;
+            let (rule, is_named) = (guest.rule.clone(), guest.is_named);
+            let ((), outcome) = self
+                .store()
+                .in_family(guest.presented.clone(), move |facts| match rule.judge(facts, is_named, at) {
+                    Verdict::End(why) => (FamilyStep::End { reason: why.name(), at, token: None }, ()),
+                    _ => (FamilyStep::Nothing, ()),
+                })
+                .await?;
+            has_ended = outcome == FamilyOutcome::Done;
+        }
+        self.tell_refusal(&guest, why, has_ended);
+        Err(Failure::Token(Refusal::Blacklisted))
+    }
+
+    fn tell_refusal(&self, guest: &Guest<'_>, why: Why, has_ended: bool) {
+        let sid = &guest.presented.sid;
+        match why {
+            Why::Reused => {
+                self.session_counts().reused();
+                tracing::warn!(
+                    event = "refresh_reuse",
+                    sid,
+                    session_ended = has_ended,
+                    "a refresh token was used that had been exchanged: it has two holders"
+                );
+            }
+            Why::Unrecorded => {
+                self.session_counts().unrecorded();
+                tracing::error!(
+                    event = "refresh_unrecorded",
+                    sid,
+                    session_ended = has_ended,
+                    "a refresh token of ours is not in the database: if a backup was restored, sessions that had ended since may live again; end them all"
+                );
+            }
+            _ => tracing::debug!(event = "refresh_refused", reason = why.name(), sid, "a refresh token was refused"),
+        }
+        if has_ended {
+            tracing::info!(event = "session_ended", reason = why.name(), sid, "a session ended");
+        }
+    }
+
+    /// The instant, no finer than the database keeps it: what is computed from it can then be computed again.
+    fn now_stored(&self) -> Timestamp {
+        let now = self.now();
+        Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
+    }
+}
+
+impl Guest<'_> {
+    /// Whether a refresh without rotation is worth a write: not if the last was just before.
+    fn is_due(&self, session: &SessionFacts) -> bool {
+        let often = self.sessions.idle_lifetime.map_or(COALESCED, |idle| COALESCED.min(idle / 20));
+        self.now.duration_since(session.refreshed_at) >= often
+    }
+}
+
+/// `exp` no later than this.
+pub(crate) fn cap(claims: &mut Claims, end: Timestamp) {
+    if claims.exp().is_some_and(|exp| exp > end.as_second()) {
+        claims.set("exp", Value::from(end.as_second()));
+    }
+}
+
+fn set_times(claims: &mut Claims, iat: i64, exp: i64) {
+    claims.set("exp", Value::from(exp));
+    claims.set("iat", Value::from(iat));
+}
+
+#[cfg(test)]
+mod tests;
