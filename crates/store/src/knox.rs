@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::driver::{Sharing, quoted};
 use crate::user_table::UserTable;
+use crate::value::Row;
 use crate::{Store, StoreError, User, UserId};
 
 /// Its end is later now: primary key. Never an earlier one, whatever happened meanwhile.
@@ -68,14 +69,14 @@ impl Store {
     /// # Errors
     /// If the database cannot be read.
     pub async fn knox_owner(&self, digest: &str, token_key: &str) -> Result<Option<KnoxOwner>, StoreError> {
-        if token_key.contains('\0') {
-            return Ok(None);
-        }
         let users = self.users();
-        let read = |row: &crate::value::Row<'_>| {
-            Ok(KnoxOwner { user: users.read(row)?, created: row.instant(6)?, expiry: row.instant_opt(7)? })
+        let read = |row: &Row<'_>| {
+            let owner = KnoxOwner { user: users.read(row)?, created: row.instant(6)?, expiry: row.instant_opt(7)? };
+            // Knox looks rows up by this column, and would not find another's.
+            Ok((row.text(8)? == token_key).then_some(owner))
         };
-        self.driver().query_opt(&self.knox_statements().owner, &[digest.into(), token_key.into()], read).await
+        let found = self.driver().query_opt(&self.knox_statements().owner, &[digest.into()], read).await?;
+        Ok(found.flatten())
     }
 
     /// Gives a token, unless its user has `limit` live ones already; tells whether it did. `last_login` is noted with it, and
@@ -175,16 +176,14 @@ impl Store {
 impl KnoxStatements {
     pub(crate) fn of(users: &UserTable) -> Self {
         let (table, id) = (users.quoted(), quoted(&users.id));
-        let of_token = |column: &str| {
-            format!("(SELECT t.{column} FROM knox_authtoken t WHERE t.digest = $1 AND t.token_key = $2)")
-        };
+        let of_token = |column: &str| format!("(SELECT t.{column} FROM knox_authtoken t WHERE t.digest = $1)");
         let insert = format!(
             "INSERT INTO knox_authtoken (digest, token_key, created, expiry, user_id)
              SELECT $1, $2, $3, $4, u.{id} FROM {table} u WHERE u.{id} = $5"
         );
         Self {
             owner: users.select_also(
-                &[&of_token("created"), &of_token("expiry")],
+                &[&of_token("created"), &of_token("expiry"), &of_token("token_key")],
                 &format!("u.{id} = {}", of_token("user_id")),
             ),
             lock: format!("UPDATE {table} SET {id} = {id} WHERE {id} = $1"),

@@ -224,10 +224,11 @@ mod tests {
             (
                 "knox_owner",
                 &[
-                    ("auth_user u", "(id = $2)"),
+                    ("auth_user u", "(id = $3)"),
                     ("knox_authtoken t", "((digest)::text = $1)"),
                     ("knox_authtoken t_1", "((digest)::text = $1)"),
                     ("knox_authtoken t_2", "((digest)::text = $1)"),
+                    ("knox_authtoken t_3", "((digest)::text = $1)"),
                 ],
             ),
             ("SESSION", &[("django_session s", "((session_key)::text = $1)")]),
