@@ -192,4 +192,6 @@ pub(crate) fn later(instant: Timestamp, length: SignedDuration) -> Timestamp {
 }
 
 #[cfg(test)]
+mod interleavings;
+#[cfg(test)]
 mod tests;

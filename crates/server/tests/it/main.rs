@@ -6,4 +6,5 @@ mod harness;
 mod knox;
 mod logins;
 mod policies;
+mod race;
 mod sessions;

@@ -9,7 +9,7 @@ use crate::harness::{Answer, SECRET_KEY, Server, instant};
 
 const NOW: f64 = 1_750_000_000.25;
 /// Ann's password.
-const SECRET: &str = "secret";
+pub(crate) const SECRET: &str = "secret";
 
 on_every_backend![
     sessions_are_on_where_the_tables_are,
@@ -34,7 +34,7 @@ on_every_backend![
 ];
 
 /// A database with a user `ann` (key 1), whose password is `secret`.
-fn with_ann(kind: Kind) -> Database {
+pub(crate) fn with_ann(kind: Kind) -> Database {
     let mut work = WorkFactors::default();
     work.pbkdf2_sha256_iterations = 1;
     let hashers = Hashers::new(vec![Algorithm::Pbkdf2Sha256], work).expect("hashers");
@@ -42,7 +42,7 @@ fn with_ann(kind: Kind) -> Database {
     Database::with(kind, &json!({ "auth_user": [{ "id": 1, "username": "ann", "password": encoded }] }))
 }
 
-fn text(database: &Database, more: &str) -> String {
+pub(crate) fn text(database: &Database, more: &str) -> String {
     format!(
         "secret_key = \"{SECRET_KEY}\"\ndatabase_url = \"{}\"\nbind = \"127.0.0.1:0\"\n[auth.pbkdf2_sha256]\niterations = 1\n{more}",
         database.url()
