@@ -28,6 +28,11 @@ impl TrustedProxies {
         self.client(peer.to_canonical(), headers).into()
     }
 
+    /// Whether a connection from `peer` comes from a declared proxy.
+    pub(crate) fn sent(&self, peer: IpAddr) -> bool {
+        self.contains(peer.to_canonical())
+    }
+
     /// The nearest hop that is no declared proxy. Each proxy adds the address it was called from at the end of the header, so it
     /// is read from there; what stands before the first undeclared hop is that client's own invention. Where a declared proxy
     /// says nothing that can be read, it counts itself.
@@ -118,5 +123,7 @@ mod tests {
         let peer = "::ffff:192.0.2.1".parse().expect("an address");
         let client = TrustedProxies::default().client_of(peer, &HeaderMap::new());
         assert_eq!(client, ClientAddress::new([192, 0, 2, 1].into()));
+        assert!(!TrustedProxies::default().sent(peer));
+        assert!(TrustedProxies::parse(&["192.0.2.0/24".to_owned()]).expect("networks").sent(peer));
     }
 }

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use countersign::Authority;
 use http::header::{CONTENT_TYPE, HeaderName, LOCATION, X_FRAME_OPTIONS};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
-use http_body_util::Full;
+use http_body_util::{Either, Full};
 use hyper::body::{Bytes, Incoming};
 
 use crate::pages;
@@ -28,6 +28,8 @@ pub(crate) struct Routes {
 
 /// What an answer carries: all of it at once.
 pub(crate) type Body = Full<Bytes>;
+/// What a request carries: still on its way, or read already.
+pub(crate) type RequestBody = Either<Incoming, Full<Bytes>>;
 
 impl Routes {
     /// Answers a request that came over a connection from `peer`. Paths are matched as Django matches them: percent-decoded
@@ -35,7 +37,7 @@ impl Routes {
     pub(crate) async fn answer(&self, peer: IpAddr, request: Request<Incoming>) -> Response<Body> {
         let path = percent_decoded(request.uri().path());
         if let Some(view) = self.views.get(&*path) {
-            return view.serve(&self.authority, &self.settings, peer, request).await;
+            return view.serve(&self.authority, &self.settings, peer, request.map(RequestBody::Left)).await;
         }
         if let Some((_, probe)) = self.probes.iter().find(|(probed, _)| *probed == path) {
             return probe.answer(&self.authority, request.method()).await;

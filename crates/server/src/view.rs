@@ -4,20 +4,21 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use countersign::{Authority, ClientAddress, Failure, Identity, Permission, Scheme};
+use countersign::{Authority, Caller, ClientAddress, Failure, Identity, Permission, Scheme};
 use countersign_formats::json::{self, Object, Style, Value};
 use countersign_formats::negotiation::{NegotiationError, Renderer, Selected, format_from_query, select_renderer};
 use countersign_formats::request_body::{BodyError, CharField, Limits, Parser, parse, read_fields};
-use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
+use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, COOKIE, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Limited};
-use hyper::body::{Bytes, Incoming};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Bytes;
 
 use crate::client::TrustedProxies;
 use crate::endpoints::{Answer, Endpoint, FieldText};
 use crate::pages;
-use crate::routes::{Body, html_page, joined_header};
+use crate::routes::{Body, RequestBody, html_page, joined_header};
 use crate::security_headers::{no_store, with_security_headers};
+use crate::site::Site;
 
 /// What all views of a server share.
 #[derive(Debug, Clone)]
@@ -34,6 +35,8 @@ pub(crate) struct ViewSettings {
     pub body_timeout: Duration,
     /// Whose word about where clients are is taken.
     pub trusted_proxies: TrustedProxies,
+    /// What that word is about.
+    pub site: Site,
 }
 
 /// One path's policy and work.
@@ -98,7 +101,7 @@ impl View {
         authority: &Authority,
         settings: &ViewSettings,
         peer: IpAddr,
-        request: Request<Incoming>,
+        request: Request<RequestBody>,
     ) -> Response<Body> {
         let query_format = match (&settings.format_override, request.uri().query()) {
             (Some(name), Some(query)) => format_from_query(query, name),
@@ -127,10 +130,26 @@ impl View {
         authority: &Authority,
         settings: &ViewSettings,
         peer: IpAddr,
-        request: Request<Incoming>,
+        request: Request<RequestBody>,
     ) -> Outcome {
         let client = settings.trusted_proxies.client_of(peer, request.headers());
-        let authentication = authority.authenticate(&self.schemes, request.headers(), client).await;
+        let (request, form_token) = if self.may_carry_form_token(&request) {
+            match Box::pin(self.form_token(settings, request)).await {
+                Ok(read) => read,
+                Err(failure) => return Outcome { result: Err(failure), read_session: true },
+            }
+        } else {
+            (request, None)
+        };
+        let from_proxy = settings.trusted_proxies.sent(peer);
+        let caller = Caller {
+            address: client,
+            method: request.method().as_str(),
+            is_secure: settings.site.is_secure(request.headers(), from_proxy),
+            host: settings.site.host(request.headers(), from_proxy),
+            form_token: form_token.as_ref().map(|token| token.as_str()),
+        };
+        let authentication = authority.authenticate(&self.schemes, request.headers(), caller).await;
         let read_session = authentication.read_session;
         let result = match authentication.result {
             Ok(identity) => self.answer(authority, settings, &identity, client, request).await,
@@ -139,13 +158,44 @@ impl View {
         Outcome { result, read_session }
     }
 
+    /// Whether this is a form that a browser posts which may have logged in to Django.
+    fn may_carry_form_token(&self, request: &Request<RequestBody>) -> bool {
+        let headers = request.headers();
+        if *request.method() != Method::POST || !headers.contains_key(COOKIE) {
+            return false;
+        }
+        let content_type = joined_header(headers, &CONTENT_TYPE).map(|value| value.to_ascii_lowercase());
+        let is_form = [Parser::Form, Parser::Multipart].map(Parser::media_type).into_iter().any(|media_type| {
+            content_type.as_deref().is_some_and(|content_type| content_type.starts_with(media_type.as_bytes()))
+        });
+        is_form && self.schemes.iter().any(|scheme| matches!(scheme, Scheme::Session))
+    }
+
+    /// The CSRF token in such a form, with the request to go on with: its body is read before anybody is authenticated. Django
+    /// 5.2 `CsrfViewMiddleware._check_token` looks at `request.POST` first.
+    async fn form_token(
+        &self,
+        settings: &ViewSettings,
+        request: Request<RequestBody>,
+    ) -> Result<(Request<RequestBody>, Option<FieldText>), Failure> {
+        let (head, body) = request.into_parts();
+        let body = collect(body, settings).await?;
+        let content_type = joined_header(&head.headers, &CONTENT_TYPE);
+        let parsed = parse(content_type.as_deref(), &body, &[Parser::Form, Parser::Multipart], &settings.limits);
+        let token = parsed.ok().and_then(|data| data.into_fields().ok()).and_then(|fields| {
+            let field = CharField { name: "csrfmiddlewaretoken", trim: false };
+            read_fields(&fields, &[field]).ok()?.pop()
+        });
+        Ok((Request::from_parts(head, RequestBody::Right(Full::new(body))), token))
+    }
+
     async fn answer(
         &self,
         authority: &Authority,
         settings: &ViewSettings,
         identity: &Identity,
         client: ClientAddress,
-        request: Request<Incoming>,
+        request: Request<RequestBody>,
     ) -> Result<Answer, Failure> {
         let method = request.method();
         authority.permit(&self.permissions, identity, method.as_str()).await?;
@@ -162,8 +212,12 @@ impl View {
         }
         // On the heap, so that the future of a check stays small: it is moved for every request.
         Box::pin(async {
-            let values = self.read_body(settings, &self.endpoint.fields(authority.settings()), request).await?;
-            self.endpoint.answer(authority, client, values).await
+            let fields = self.endpoint.fields(authority.settings());
+            let values = match fields[..] {
+                [] => Vec::new(),
+                _ => self.read_body(settings, &fields, request).await?,
+            };
+            self.endpoint.answer(authority, identity, client, values).await
         })
         .await
     }
@@ -173,7 +227,7 @@ impl View {
         &self,
         settings: &ViewSettings,
         fields: &[CharField<'_>],
-        request: Request<Incoming>,
+        request: Request<RequestBody>,
     ) -> Result<Vec<FieldText>, Failure> {
         let (head, body) = request.into_parts();
         let content_type = joined_header(&head.headers, &CONTENT_TYPE);
@@ -206,6 +260,7 @@ impl View {
     fn render(&self, settings: &ViewSettings, selected: Selected, outcome: &Outcome) -> Response<Body> {
         let style = Style { indent: selected.indent, ..settings.style };
         let (status, body) = match &outcome.result {
+            Ok(Answer::Empty) => return self.empty(selected, outcome),
             Ok(Answer::Json(value)) => (StatusCode::OK, json::render(value, style)),
             Ok(Answer::Fixed { content_type, body }) => {
                 let mut response = with_security_headers(Response::new(Body::from(body.clone())));
@@ -254,6 +309,14 @@ impl View {
         response
     }
 
+    /// 204: the view's headers and nothing else.
+    fn empty(&self, selected: Selected, outcome: &Outcome) -> Response<Body> {
+        let mut response = with_security_headers(Response::new(Body::default()));
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        self.add_view_headers(&mut response, selected.renderer, outcome.read_session);
+        response
+    }
+
     /// 401 where the first scheme has a challenge, else 403.
     fn status(&self, failure: &Failure) -> StatusCode {
         if failure.is_authentication() && self.challenge.is_none() {
@@ -286,7 +349,7 @@ impl View {
 }
 
 /// The whole body, bounded in size and time.
-async fn collect(body: Incoming, settings: &ViewSettings) -> Result<Bytes, Failure> {
+async fn collect(body: RequestBody, settings: &ViewSettings) -> Result<Bytes, Failure> {
     let limited = Limited::new(body, settings.limits.memory);
     match tokio::time::timeout(settings.body_timeout, limited.collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
