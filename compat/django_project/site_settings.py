@@ -85,9 +85,13 @@ PASSWORD_HASHERS = [f"cheap_hashers.{name}" for name in CHOICE["password_hashers
 
 SIMPLE_JWT = {name: typed(value) for name, value in CHOICE["simple_jwt"].items()}
 
+REST_KNOX = {name: typed(value) for name, value in CHOICE.get("knox", {}).items()}
+
 AUTHENTICATION_CLASSES = {
     "token": "rest_framework.authentication.TokenAuthentication",
     "basic": "rest_framework.authentication.BasicAuthentication",
+    "knox": "knox.auth.TokenAuthentication",
+    "session": "rest_framework.authentication.SessionAuthentication",
     "jwt": "rest_framework_simplejwt.authentication.JWTAuthentication",
     "jwt_stateless": "rest_framework_simplejwt.authentication.JWTStatelessUserAuthentication",
 }
@@ -97,6 +101,8 @@ REST_FRAMEWORK = {
         AUTHENTICATION_CLASSES[kind] for kind in CHOICE["authentication"]
     ],
 }
+
+globals().update(CHOICE.get("extra", {}))
 
 LOGGING = {
     "version": 1,

@@ -1,12 +1,14 @@
 """The paths Countersign serves by default, and the protected ones the test asked for."""
 
 from django.apps import apps
+from django.contrib import admin
 from django.conf import settings
 from django.urls import path
 from rest_framework_simplejwt import views as jwt
 from views import Whoami, protected
 
 urlpatterns = [
+    path("admin/", admin.site.urls),
     path("api/token/", jwt.token_obtain_pair),
     path("api/token/refresh/", jwt.token_refresh),
     path("api/token/verify/", jwt.token_verify),
@@ -22,6 +24,15 @@ if apps.is_installed("rest_framework.authtoken"):
 
 if apps.is_installed("rest_framework_simplejwt.token_blacklist"):
     urlpatterns.append(path("api/token/blacklist/", jwt.token_blacklist))
+
+if apps.is_installed("knox"):
+    from knox import views as knox
+
+    urlpatterns += [
+        path("knox/login/", knox.LoginView.as_view()),
+        path("knox/logout/", knox.LogoutView.as_view()),
+        path("knox/logoutall/", knox.LogoutAllView.as_view()),
+    ]
 
 urlpatterns += [
     path(entry["path"].lstrip("/"), protected(entry)) for entry in settings.CHOICE["protected"]

@@ -10,6 +10,8 @@ from datetime import timedelta
 
 AUTHTOKEN = "rest_framework.authtoken"
 BLACKLIST = "rest_framework_simplejwt.token_blacklist"
+KNOX = "knox"
+SESSIONS = "django.contrib.sessions"  # which the Django project always has
 
 SECRET_KEY = "compat-suite-secret-key-0123456789-abcdefghijklmnopqrstuvwxyz"
 
@@ -38,6 +40,8 @@ class Choice:
     protected: tuple = ()
     sessions: dict = field(default_factory=lambda: {"enabled": False})  # Countersign's alone
     secret_key: str = SECRET_KEY
+    knox: dict = field(default_factory=dict)  # REST_KNOX
+    extra: dict = field(default_factory=dict)  # further settings of the top level, the same on both sides
 
     def but(self, **changes):
         """The same choice with some members replaced."""
@@ -48,7 +52,9 @@ class Choice:
         return {
             "secret_key": self.secret_key,
             "database": database.django(),
-            "installed_apps": list(self.installed_apps),
+            "installed_apps": [app for app in self.installed_apps if not app.startswith("django.")],
+            "extra": self.extra,
+            "knox": {name: _json(value) for name, value in self.knox.items()},
             "authentication": list(self.authentication),
             "password_hashers": list(self.password_hashers),
             "work": self.work,
@@ -63,12 +69,16 @@ class Choice:
             f"database_url = {_toml(database.url)}",
             f"bind = {_toml(bind)}",
             f"installed_apps = {_toml(list(self.installed_apps))}",
+            *(f"{name.lower()} = {_toml(value)}" for name, value in self.extra.items()),
             "",
             "[simple_jwt]",
             *(f"{name.lower()} = {_toml(value)}" for name, value in self.simple_jwt.items()),
             "",
             "[sessions]",
             *(f"{name} = {_toml(value)}" for name, value in self.sessions.items()),
+            "",
+            "[knox]",
+            *(f"{name.lower()} = {_toml(value)}" for name, value in self.knox.items()),
             "",
             "[rest_framework]",
             f"default_authentication_classes = {_toml(list(self.authentication))}",

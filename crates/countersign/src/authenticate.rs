@@ -2,6 +2,7 @@
 //! challenge and 403, whichever scheme failed, as in DRF.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use countersign_formats::json::Value;
 use countersign_formats::jwt::{Cause, Claims, Refusal, TokenType, check_token, decode};
@@ -9,11 +10,12 @@ use countersign_formats::password::Password;
 use countersign_store::{TokenTable, User, UserId};
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, HeaderName};
+use zeroize::Zeroizing;
 
 use crate::authority::{Authority, UserIdSource};
 use crate::basic_header::decode_basic;
 use crate::claim_value::{is_truthy, to_integer, to_text};
-use crate::client::{ClientAddress, Credentials};
+use crate::client::{Caller, ClientAddress, Credentials};
 use crate::failure::Failure;
 
 /// One authentication class.
@@ -35,10 +37,12 @@ pub enum Scheme {
     Basic,
     /// DRF 3.18 `SessionAuthentication`.
     Session,
+    /// django-rest-knox 5.1 `TokenAuthentication`.
+    Knox,
 }
 
 impl Scheme {
-    /// The name that answers show: `token`, `jwt`, `jwt_stateless`, `basic`, `session`.
+    /// The name that answers show: `token`, `jwt`, `jwt_stateless`, `basic`, `session`, `knox`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -47,6 +51,7 @@ impl Scheme {
             Self::JwtStateless => "jwt_stateless",
             Self::Basic => "basic",
             Self::Session => "session",
+            Self::Knox => "knox",
         }
     }
 }
@@ -58,7 +63,26 @@ pub struct Identity {
     pub principal: Principal,
     /// The scheme that let the client in: [`Scheme::name`].
     pub scheme: Option<&'static str>,
+    /// What was shown, where it can be ended by itself.
+    pub credential: Option<Credential>,
     has_schemes: bool,
+}
+
+/// A credential's place in the database.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Credential {
+    /// A Knox token, by its digest.
+    Knox(String),
+}
+
+/// Shows the kind only.
+impl fmt::Debug for Credential {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Knox(_) => "Knox(..)",
+        })
+    }
 }
 
 /// The user of a request.
@@ -132,28 +156,44 @@ impl Identity {
     }
 
     fn nobody(has_schemes: bool) -> Self {
-        Self { principal: Principal::Anonymous, scheme: None, has_schemes }
+        Self { principal: Principal::Anonymous, scheme: None, credential: None, has_schemes }
     }
 }
 
 impl Authority {
     /// Tries the schemes in order: the first that does not abstain decides, and where one finds bad credentials ([`Failure`])
-    /// the later ones are not tried. `client` is whom a hash counts against ([`Scheme::Basic`]). DRF 3.18
+    /// the later ones are not tried. `caller` says whom a hash counts against ([`Scheme::Basic`]) and what a session's CSRF
+    /// check looks at ([`Scheme::Session`]); a [`ClientAddress`](crate::ClientAddress) alone does for the others. DRF 3.18
     /// `Request._authenticate`.
-    pub async fn authenticate(&self, schemes: &[Scheme], headers: &HeaderMap, client: ClientAddress) -> Authentication {
+    pub async fn authenticate<'r>(
+        &self,
+        schemes: &[Scheme],
+        headers: &HeaderMap,
+        caller: impl Into<Caller<'r>>,
+    ) -> Authentication {
+        let caller = caller.into();
         let mut read_session = false;
         for scheme in schemes {
             read_session |= matches!(scheme, Scheme::Session);
+            let mut credential = None;
             let tried = match scheme {
                 Scheme::Token { keyword, table } => self.by_token(keyword, table, headers).await,
                 Scheme::Jwt => self.by_jwt(headers).await,
                 Scheme::JwtStateless => self.by_stateless_jwt(headers).await,
-                Scheme::Basic => self.by_basic(headers, client).await,
-                Scheme::Session => Ok(None),
+                Scheme::Basic => self.by_basic(headers, caller.address).await,
+                Scheme::Session => self.by_session(headers, &caller).await,
+                Scheme::Knox => self.by_knox(headers).await.map(|found| {
+                    found.map(|(user, digest)| {
+                        credential = Some(Credential::Knox(digest));
+                        Principal::User(user)
+                    })
+                }),
             };
             let result = match tried {
                 Ok(None) => continue,
-                Ok(Some(principal)) => Ok(Identity { principal, scheme: Some(scheme.name()), has_schemes: true }),
+                Ok(Some(principal)) => {
+                    Ok(Identity { principal, scheme: Some(scheme.name()), credential, has_schemes: true })
+                }
                 Err(failure) => Err(failure),
             };
             return Authentication { result, read_session };
@@ -170,6 +210,7 @@ impl Authority {
             Scheme::Jwt | Scheme::JwtStateless => Some(self.settings().simple_jwt.challenge()),
             Scheme::Basic => Some("Basic realm=\"api\"".to_owned()),
             Scheme::Session => None,
+            Scheme::Knox => Some(self.settings().knox.auth_header_prefix.clone()),
         }
     }
 
@@ -179,18 +220,8 @@ impl Authority {
         table: &TokenTable,
         headers: &HeaderMap,
     ) -> Result<Option<Principal>, Failure> {
-        let Some(header) = joined(headers, &AUTHORIZATION) else { return Ok(None) };
-        let Some(credentials) = after_keyword(&header, keyword) else { return Ok(None) };
-        let key = match credentials {
-            Words::None => return Err(Failure::BadHeader("Invalid token header. No credentials provided.")),
-            Words::Many => {
-                return Err(Failure::BadHeader("Invalid token header. Token string should not contain spaces."));
-            }
-            Words::One(word) => std::str::from_utf8(word).map_err(|_| {
-                Failure::BadHeader("Invalid token header. Token string should not contain invalid characters.")
-            })?,
-        };
-        let user = self.store().token_owner(table, key).await?.ok_or(Failure::UnknownToken)?;
+        let Some(key) = shown_token(headers, keyword)? else { return Ok(None) };
+        let user = self.store().token_owner(table, &key).await?.ok_or(Failure::UnknownToken)?;
         if !user.is_active {
             return Err(Failure::InactiveUser);
         }
@@ -347,6 +378,23 @@ enum Words<'a> {
     Many,
 }
 
+/// The one word after `keyword` in the `Authorization` header; `None` where another scheme is meant. DRF 3.18
+/// `TokenAuthentication.authenticate`.
+pub(crate) fn shown_token(headers: &HeaderMap, keyword: &str) -> Result<Option<Zeroizing<String>>, Failure> {
+    let Some(header) = joined(headers, &AUTHORIZATION) else { return Ok(None) };
+    match after_keyword(&header, keyword) {
+        None => Ok(None),
+        Some(Words::None) => Err(Failure::BadHeader("Invalid token header. No credentials provided.")),
+        Some(Words::Many) => Err(Failure::BadHeader("Invalid token header. Token string should not contain spaces.")),
+        Some(Words::One(word)) => match std::str::from_utf8(word) {
+            Ok(word) => Ok(Some(Zeroizing::new(word.to_owned()))),
+            Err(_) => {
+                Err(Failure::BadHeader("Invalid token header. Token string should not contain invalid characters."))
+            }
+        },
+    }
+}
+
 /// What follows `keyword`, if that (without case) is the first word.
 fn after_keyword<'a>(header: &'a [u8], keyword: &str) -> Option<Words<'a>> {
     let mut words = words(header);
@@ -367,7 +415,7 @@ fn words(header: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// The field's value; repeated fields joined by a comma, as a WSGI server hands them over. A joined value is refused by every
 /// scheme, since the words no longer fit.
-fn joined<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Cow<'a, [u8]>> {
+pub(crate) fn joined<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Cow<'a, [u8]>> {
     let mut values = headers.get_all(name).iter();
     let first = values.next()?.as_bytes();
     let mut value = Cow::Borrowed(first);

@@ -81,6 +81,28 @@ impl From<IpAddr> for ClientAddress {
     }
 }
 
+/// How a request came, as far as its headers alone do not say. Made from a [`ClientAddress`] it is as strict as can be: a
+/// method that changes things, over HTTPS, to a host that nobody knows.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller<'r> {
+    /// Where from.
+    pub address: ClientAddress,
+    /// The request's method.
+    pub method: &'r str,
+    /// Whether the client came by HTTPS. Django 5.2 `HttpRequest.is_secure`.
+    pub is_secure: bool,
+    /// The host and port it asked for. Django 5.2 `HttpRequest._get_raw_host`.
+    pub host: Option<&'r str>,
+    /// `csrfmiddlewaretoken` of a form in the body of a POST, if there is one and it is not empty.
+    pub form_token: Option<&'r str>,
+}
+
+impl From<ClientAddress> for Caller<'_> {
+    fn from(address: ClientAddress) -> Self {
+        Self { address, method: "", is_secure: true, host: None, form_token: None }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

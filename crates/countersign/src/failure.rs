@@ -53,6 +53,9 @@ pub enum Failure {
     /// The session's CSRF check failed. DRF 3.18 `SessionAuthentication.enforce_csrf`.
     #[error("CSRF Failed: {0}")]
     Csrf(String),
+    /// The user has as many tokens as allowed. django-rest-knox 5.1 `LoginView.post`.
+    #[error("Maximum amount of tokens allowed per user exceeded.")]
+    TooManyTokens,
     /// DRF's login was refused; the same for unknown, inactive and wrong (SECURITY A1). DRF 3.18 `AuthTokenSerializer`.
     #[error("Unable to log in with provided credentials.")]
     UnableToLogIn,
@@ -119,7 +122,7 @@ impl Failure {
     pub fn status(&self) -> u16 {
         match self {
             _ if self.is_authentication() => 401,
-            Self::PermissionDenied | Self::Csrf(_) => 403,
+            Self::PermissionDenied | Self::Csrf(_) | Self::TooManyTokens => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed(_) => 405,
             Self::NotAcceptable => 406,
@@ -189,6 +192,7 @@ impl Failure {
             Self::UnableToLogIn | Self::VerifiedBlacklisted | Self::NonField(_) => {
                 body.set(non_field_errors_key, Value::Array(vec![Value::from(self.to_string())]));
             }
+            Self::TooManyTokens => body.set("error", Value::from(self.to_string())),
             _ => {
                 body.set("detail", Value::from(self.to_string()));
                 if let Some(code) = self.code() {

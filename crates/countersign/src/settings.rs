@@ -3,11 +3,15 @@
 
 use std::time::Duration;
 
+use countersign_formats::django_signing::SecretKeys;
+use countersign_formats::drf_datetime::DateTimeFormat;
 use countersign_formats::jwt::{Rules, SigningKey, TokenType, VerifyingKey};
+use countersign_formats::knox_token::KnoxHash;
 use countersign_formats::password::Hashers;
 use countersign_store::InstalledApps;
 use http::HeaderName;
 use jiff::SignedDuration;
+use jiff::tz::TimeZone;
 
 pub use countersign_lanes::{Backend, Backends};
 
@@ -27,9 +31,104 @@ pub struct Settings {
     pub apps: InstalledApps,
     /// How passwords are hashed.
     pub hashing: HashingSettings,
+    /// Django's sessions; without them `SessionAuthentication` lets nobody in, as in Django without its session middleware.
+    pub django_sessions: Option<DjangoSessions>,
+    /// `REST_KNOX`, where the app is installed.
+    pub knox: KnoxSettings,
     /// Sessions; `None` leaves every token and answer as SimpleJWT's. They need the tables of
     /// [`InstalledApps::countersign`].
     pub sessions: Option<SessionSettings>,
+}
+
+/// Django's `SESSION_…`, `CSRF_…` and host settings, as far as `SessionAuthentication` looks at them.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct DjangoSessions {
+    /// `SECRET_KEY`, `SECRET_KEY_FALLBACKS`.
+    pub secret_keys: SecretKeys,
+    /// `SESSION_COOKIE_NAME`.
+    pub cookie_name: String,
+    /// `AUTHENTICATION_BACKENDS`, as dotted paths: a session of another backend is nobody's.
+    pub backends: Vec<String>,
+    /// `CSRF_COOKIE_NAME`.
+    pub csrf_cookie_name: String,
+    /// `CSRF_HEADER_NAME`, as the HTTP field name (`HTTP_X_CSRFTOKEN` is `x-csrftoken`).
+    pub csrf_header_name: HeaderName,
+    /// `CSRF_USE_SESSIONS`: the secret is in the session instead of a cookie.
+    pub csrf_use_sessions: bool,
+    /// `CSRF_TRUSTED_ORIGINS`: `https://example.com`, `https://*.example.com`.
+    pub csrf_trusted_origins: Vec<String>,
+    /// `CSRF_COOKIE_DOMAIN`, or with `csrf_use_sessions` `SESSION_COOKIE_DOMAIN`: whose pages a `Referer` may name.
+    pub referer_domain: Option<String>,
+    /// `ALLOWED_HOSTS`: which `Host` counts as this site where origins are compared.
+    pub allowed_hosts: Vec<String>,
+}
+
+impl DjangoSessions {
+    /// Django 5.2's defaults around its secret keys. Every host counts as this site.
+    #[must_use]
+    pub fn new(secret_keys: SecretKeys) -> Self {
+        Self {
+            secret_keys,
+            cookie_name: "sessionid".to_owned(),
+            backends: vec!["django.contrib.auth.backends.ModelBackend".to_owned()],
+            csrf_cookie_name: "csrftoken".to_owned(),
+            csrf_header_name: HeaderName::from_static("x-csrftoken"),
+            csrf_use_sessions: false,
+            csrf_trusted_origins: Vec::new(),
+            referer_domain: None,
+            allowed_hosts: vec!["*".to_owned()],
+        }
+    }
+}
+
+/// `REST_KNOX`: django-rest-knox 5.1 `settings.py`, one field a key.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct KnoxSettings {
+    /// `SECURE_HASH_ALGORITHM`.
+    pub hash: KnoxHash,
+    /// `AUTH_TOKEN_CHARACTER_LENGTH`, at most 256: hex digits of a token after its prefix.
+    pub token_length: usize,
+    /// `TOKEN_TTL`; `None` is for ever.
+    pub token_ttl: Option<SignedDuration>,
+    /// `TOKEN_LIMIT_PER_USER`.
+    pub token_limit_per_user: Option<u32>,
+    /// `AUTO_REFRESH`: use moves a token's end.
+    pub auto_refresh: bool,
+    /// `AUTO_REFRESH_MAX_TTL`: not beyond this long after it was made.
+    pub auto_refresh_max_ttl: Option<SignedDuration>,
+    /// `MIN_REFRESH_INTERVAL`: a token's end is not moved by less.
+    pub min_refresh_interval: SignedDuration,
+    /// `AUTH_HEADER_PREFIX`: first word of the header, compared without case.
+    pub auth_header_prefix: String,
+    /// `EXPIRY_DATETIME_FORMAT`.
+    pub expiry_format: DateTimeFormat,
+    /// Django's `TIME_ZONE`, in which the expiry is shown.
+    pub time_zone: TimeZone,
+    /// `USER_SERIALIZER`: whether the answer to a login has `user`, as Knox's own `UserSerializer` makes it.
+    pub shows_user: bool,
+    /// `TOKEN_PREFIX`, at most 10 characters.
+    pub token_prefix: String,
+}
+
+impl Default for KnoxSettings {
+    fn default() -> Self {
+        Self {
+            hash: KnoxHash::Sha512,
+            token_length: 64,
+            token_ttl: Some(SignedDuration::from_hours(10)),
+            token_limit_per_user: None,
+            auto_refresh: false,
+            auto_refresh_max_ttl: None,
+            min_refresh_interval: SignedDuration::from_secs(60),
+            auth_header_prefix: "Token".to_owned(),
+            expiry_format: DateTimeFormat::Iso8601,
+            time_zone: TimeZone::UTC,
+            shows_user: false,
+            token_prefix: String::new(),
+        }
+    }
 }
 
 impl Settings {
@@ -43,6 +142,8 @@ impl Settings {
             username_field: "username".to_owned(),
             apps: InstalledApps::default(),
             hashing: HashingSettings::default(),
+            django_sessions: None,
+            knox: KnoxSettings::default(),
             sessions: None,
         }
     }

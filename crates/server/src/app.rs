@@ -199,6 +199,7 @@ async fn view(authority: &Authority, resource: Resource) -> anyhow::Result<View>
             SchemeChoice::JwtStateless => Scheme::JwtStateless,
             SchemeChoice::Basic => Scheme::Basic,
             SchemeChoice::Session => Scheme::Session,
+            SchemeChoice::Knox => Scheme::Knox,
         });
     }
     let challenge = if resource.challenges_as_jwt {

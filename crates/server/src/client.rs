@@ -35,6 +35,11 @@ impl TrustedProxies {
         }
     }
 
+    /// Whether a request's connection comes from a declared proxy.
+    pub(crate) fn sent<B>(&self, request: &Request<B>) -> bool {
+        request.extensions().get::<Peer>().is_some_and(|Peer(peer)| self.contains(peer.to_canonical()))
+    }
+
     /// The nearest hop that is no declared proxy. Each proxy adds the address it was called from at the end of the header, so it
     /// is read from there; what stands before the first undeclared hop is that client's own invention. Where a declared proxy
     /// says nothing that can be read, it counts itself.
@@ -126,6 +131,8 @@ mod tests {
         let mut request = Request::new(());
         assert_eq!(proxies.client_of(&request), ClientAddress::UNKNOWN);
         request.extensions_mut().insert(Peer("::ffff:192.0.2.1".parse().expect("an address")));
+        assert!(!proxies.sent(&request));
+        assert!(TrustedProxies::parse(&["192.0.2.0/24".to_owned()]).expect("networks").sent(&request));
         assert_eq!(proxies.client_of(&request), ClientAddress::new([192, 0, 2, 1].into()));
     }
 }

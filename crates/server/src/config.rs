@@ -2,8 +2,10 @@
 //! wrong types and impossible combinations are refused with key, line and fix.
 
 mod database;
+mod django_sessions;
 mod duration;
 mod hashing;
+mod knox;
 mod raw;
 mod resolve;
 mod resources;
@@ -86,6 +88,7 @@ pub(crate) enum SchemeChoice {
     JwtStateless,
     Basic,
     Session,
+    Knox,
 }
 
 /// Why a configuration is refused: one line that names the place, the key and the fix.

@@ -81,6 +81,12 @@ impl Database {
             needed.push(("token_blacklist_outstandingtoken", "rest_framework_simplejwt.token_blacklist"));
             needed.push(("token_blacklist_blacklistedtoken", "rest_framework_simplejwt.token_blacklist"));
         }
+        if apps.knox {
+            needed.push(("knox_authtoken", "knox"));
+        }
+        if apps.sessions {
+            needed.push(("django_session", "django.contrib.sessions"));
+        }
         for (table, app) in needed {
             if !store.has_table(table).await? {
                 bail!(

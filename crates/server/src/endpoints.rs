@@ -27,6 +27,12 @@ pub(crate) enum Endpoint {
     TokenObtainSliding,
     /// SimpleJWT 5.5 `TokenRefreshSlidingView`.
     TokenRefreshSliding,
+    /// django-rest-knox 5.1 `LoginView`.
+    KnoxLogin,
+    /// django-rest-knox 5.1 `LogoutView`.
+    KnoxLogout,
+    /// django-rest-knox 5.1 `LogoutAllView`.
+    KnoxLogoutAll,
     /// Says who the client is.
     Whoami,
     /// A declared resource with an answer of its own.
@@ -38,9 +44,11 @@ pub(crate) enum Endpoint {
     },
 }
 
-/// A successful answer (status 200).
+/// A successful answer: status 200, or 204 without content.
 #[derive(Debug)]
 pub(crate) enum Answer {
+    /// Nothing to say.
+    Empty,
     /// Rendered in the format the client accepts.
     Json(Value),
     /// Sent as it is.
@@ -64,7 +72,7 @@ impl Endpoint {
             }
             Self::TokenRefresh | Self::TokenBlacklist => vec![field("refresh", true)],
             Self::TokenVerify | Self::TokenRefreshSliding => vec![field("token", true)],
-            Self::Whoami | Self::Fixed { .. } => Vec::new(),
+            Self::KnoxLogin | Self::KnoxLogout | Self::KnoxLogoutAll | Self::Whoami | Self::Fixed { .. } => Vec::new(),
         }
     }
 
@@ -102,6 +110,24 @@ impl Endpoint {
                 body.set("token", authority.obtain_sliding(credentials(&next(), &next(), client)).await?);
             }
             Self::TokenRefreshSliding => body.set("token", authority.refresh_sliding(&next()).await?),
+            Self::KnoxLogin => {
+                let login = authority.knox_login(identity).await?;
+                body.set("expiry", login.expiry.map_or(Value::Null, Value::from));
+                body.set("token", login.token.expose());
+                if authority.settings().knox.shows_user {
+                    let mut user = Object::new();
+                    user.set(&authority.settings().username_field, identity.username());
+                    body.set("user", Value::Object(user));
+                }
+            }
+            Self::KnoxLogout => {
+                authority.knox_logout(identity).await?;
+                return Ok(Answer::Empty);
+            }
+            Self::KnoxLogoutAll => {
+                authority.knox_logout_all(identity).await?;
+                return Ok(Answer::Empty);
+            }
             Self::Whoami => {
                 body.set("user_id", identity.user_id());
                 body.set("username", identity.username());
@@ -129,6 +155,9 @@ impl Endpoint {
             Self::TokenBlacklist => "Ends a refresh token.",
             Self::TokenObtainSliding => "Exchanges a username and password for a sliding token.",
             Self::TokenRefreshSliding => "Exchanges a sliding token for one with a later expiry.",
+            Self::KnoxLogin => "Gives the client a token of its own.",
+            Self::KnoxLogout => "Ends the token that the client shows.",
+            Self::KnoxLogoutAll => "Ends all tokens of the user.",
             Self::Whoami => "Says who the client is.",
             Self::Fixed { .. } => "",
         }
@@ -161,7 +190,7 @@ impl Endpoint {
             }
             Self::TokenBlacklist => field("refresh", "Refresh", true),
             Self::TokenVerify | Self::TokenRefreshSliding => field("token", "Token", true),
-            Self::Whoami | Self::Fixed { .. } => {}
+            Self::KnoxLogin | Self::KnoxLogout | Self::KnoxLogoutAll | Self::Whoami | Self::Fixed { .. } => {}
         }
         form
     }

@@ -14,6 +14,7 @@ mod pages;
 mod probes;
 mod routes;
 mod security_headers;
+mod site;
 mod view;
 mod walkthrough;
 

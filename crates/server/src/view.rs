@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use countersign::{Authority, ClientAddress, Failure, Identity, Permission, Scheme};
+use countersign::{Authority, Caller, ClientAddress, Failure, Identity, Permission, Scheme};
 use countersign_formats::json::{self, Object, Style, Value};
 use countersign_formats::negotiation::{NegotiationError, Renderer, Selected, format_from_query, select_renderer};
 use countersign_formats::request_body::{BodyError, CharField, Limits, Parser, parse, read_fields};
-use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
+use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, COOKIE, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 
@@ -17,6 +17,7 @@ use crate::endpoints::{Answer, Endpoint, FieldText};
 use crate::pages;
 use crate::routes::{html_page, joined_header};
 use crate::security_headers::{no_store, with_security_headers};
+use crate::site::Site;
 
 /// What all views of a server share.
 #[derive(Debug, Clone)]
@@ -33,6 +34,8 @@ pub(crate) struct ViewSettings {
     pub body_timeout: Duration,
     /// Whose word about where clients are is taken.
     pub trusted_proxies: TrustedProxies,
+    /// What that word is about.
+    pub site: Site,
 }
 
 /// One path's policy and work.
@@ -122,13 +125,54 @@ impl View {
 
     async fn handle(&self, authority: &Authority, settings: &ViewSettings, request: Request<Body>) -> Outcome {
         let client = settings.trusted_proxies.client_of(&request);
-        let authentication = authority.authenticate(&self.schemes, request.headers(), client).await;
+        let (request, form_token) = match self.form_token(settings, request).await {
+            Ok(read) => read,
+            Err(failure) => return Outcome { result: Err(failure), read_session: true },
+        };
+        let from_proxy = settings.trusted_proxies.sent(&request);
+        let caller = Caller {
+            address: client,
+            method: request.method().as_str(),
+            is_secure: settings.site.is_secure(request.headers(), from_proxy),
+            host: settings.site.host(request.headers(), from_proxy),
+            form_token: form_token.as_ref().map(|token| token.as_str()),
+        };
+        let authentication = authority.authenticate(&self.schemes, request.headers(), caller).await;
         let read_session = authentication.read_session;
         let result = match authentication.result {
             Ok(identity) => self.answer(authority, settings, &identity, client, request).await,
             Err(failure) => Err(failure),
         };
         Outcome { result, read_session }
+    }
+
+    /// The CSRF token in a form that a browser posts, with the request to go on with: such a body is read before anybody is
+    /// authenticated. Django 5.2 `CsrfViewMiddleware._check_token` looks at `request.POST` first.
+    async fn form_token(
+        &self,
+        settings: &ViewSettings,
+        request: Request<Body>,
+    ) -> Result<(Request<Body>, Option<FieldText>), Failure> {
+        let headers = request.headers();
+        let content_type = joined_header(headers, &CONTENT_TYPE).map(|value| value.to_ascii_lowercase());
+        let is_form = [Parser::Form, Parser::Multipart].map(Parser::media_type).into_iter().any(|media_type| {
+            content_type.as_deref().is_some_and(|content_type| content_type.starts_with(media_type.as_bytes()))
+        });
+        let may_be_session = *request.method() == Method::POST
+            && headers.contains_key(COOKIE)
+            && self.schemes.iter().any(|scheme| matches!(scheme, Scheme::Session));
+        if !(is_form && may_be_session) {
+            return Ok((request, None));
+        }
+        let (head, body) = request.into_parts();
+        let body = collect(body, settings).await?;
+        let content_type = joined_header(&head.headers, &CONTENT_TYPE);
+        let parsed = parse(content_type.as_deref(), &body, &[Parser::Form, Parser::Multipart], &settings.limits);
+        let token = parsed.ok().and_then(|data| data.into_fields().ok()).and_then(|fields| {
+            let field = CharField { name: "csrfmiddlewaretoken", trim: false };
+            read_fields(&fields, &[field]).ok()?.pop()
+        });
+        Ok((Request::from_parts(head, Body::from(body)), token))
     }
 
     async fn answer(
@@ -195,6 +239,7 @@ impl View {
     fn render(&self, settings: &ViewSettings, selected: Selected, outcome: &Outcome) -> Response<Body> {
         let style = Style { indent: selected.indent, ..settings.style };
         let (status, body) = match &outcome.result {
+            Ok(Answer::Empty) => return self.empty(selected, outcome),
             Ok(Answer::Json(value)) => (StatusCode::OK, json::render(value, style)),
             Ok(Answer::Fixed { content_type, body }) => {
                 let mut response = with_security_headers(Response::new(Body::from(body.clone())));
@@ -240,6 +285,14 @@ impl View {
         if self.endpoint.answers_with_secrets() {
             no_store(&mut response);
         }
+        response
+    }
+
+    /// 204: the view's headers and nothing else.
+    fn empty(&self, selected: Selected, outcome: &Outcome) -> Response<Body> {
+        let mut response = with_security_headers(Response::new(Body::empty()));
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        self.add_view_headers(&mut response, selected.renderer, outcome.read_session);
         response
     }
 

@@ -30,10 +30,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod django_sessions;
 mod driver;
 mod error;
 mod families;
 mod groups;
+mod knox;
 mod migrate;
 mod outstanding;
 mod statements;
@@ -52,6 +54,7 @@ pub use families::{
     Exchange, ExchangedFacts, FamilyFacts, FamilyOutcome, FamilyRows, FamilyStep, NewSession, Presented, Refreshing,
     SessionFacts, Successor, step_in_family,
 };
+pub use knox::{KnoxOwner, NewKnoxToken};
 pub use migrate::{AppState, InstalledApps, MigrateReport, MigrationState};
 pub use outstanding::{Blacklisting, OutstandingToken, Rotation};
 pub use survey::{HashCount, HashKind, NotUnique, SURVEY_ROWS, Sample, ServerState};
@@ -63,6 +66,7 @@ pub use user_table::{ColumnChoice, UserMapping, UsernameLookup};
 pub use users::{EncodedPassword, NewUser, User, UserProfile};
 
 use driver::Driver;
+use knox::KnoxStatements;
 use outstanding::RecordStatements;
 use user_table::UserTable;
 
@@ -77,6 +81,7 @@ struct Inner {
     url: DatabaseUrl,
     users: Arc<UserTable>,
     record_statements: Arc<RecordStatements>,
+    knox_statements: Arc<KnoxStatements>,
 }
 
 /// How a database is opened.
@@ -156,7 +161,8 @@ impl Store {
 
     fn of(driver: Arc<Driver>, url: DatabaseUrl, users: UserTable) -> Self {
         let record_statements = Arc::new(RecordStatements::of(&users));
-        Self(Arc::new(Inner { driver, url, users: Arc::new(users), record_statements }))
+        let knox_statements = Arc::new(KnoxStatements::of(&users));
+        Self(Arc::new(Inner { driver, url, users: Arc::new(users), record_statements, knox_statements }))
     }
 
     /// Whether the database answers reads and the store takes writes.
@@ -216,6 +222,10 @@ impl Store {
 
     fn users(&self) -> &Arc<UserTable> {
         &self.0.users
+    }
+
+    fn knox_statements(&self) -> &Arc<KnoxStatements> {
+        &self.0.knox_statements
     }
 
     fn record_statements(&self) -> &Arc<RecordStatements> {

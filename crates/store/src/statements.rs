@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
+use crate::knox::KnoxStatements;
 use crate::outstanding::RecordStatements;
 use crate::tokens::{DEFAULT_TABLE, TokenStatements};
 use crate::user_table::UserTable;
-use crate::{InstalledApps, families, outstanding};
+use crate::{InstalledApps, django_sessions, families, knox, outstanding};
 
 /// A statement as the lists know it.
 pub(crate) struct Listed {
@@ -37,6 +38,15 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
         let TokenStatements { owner, key_of_user, insert, delete, .. } = TokenStatements::of(DEFAULT_TABLE, users);
         rendered.extend([("owner", owner), ("key_of_user", key_of_user), ("insert", insert), ("delete", delete)]);
     }
+    if apps.knox {
+        let KnoxStatements { owner, lock, insert, insert_below } = KnoxStatements::of(users);
+        rendered.extend([
+            ("knox_owner", owner),
+            ("knox_lock", lock),
+            ("knox_insert", insert),
+            ("knox_insert_below", insert_below),
+        ]);
+    }
     if apps.token_blacklist {
         rendered.push(("record", record.record.clone()));
         rendered.push(("record_if_unknown", record.record_if_unknown.clone()));
@@ -53,6 +63,12 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
             outstanding::FLUSH_BLACKLISTED,
             outstanding::FLUSH_OUTSTANDING,
         ]);
+    }
+    if apps.knox {
+        statements.extend(listed![knox::RENEW, knox::DELETE, knox::DELETE_ALL, knox::DELETE_EXPIRED]);
+    }
+    if apps.sessions {
+        statements.extend(listed![django_sessions::SESSION, django_sessions::DELETE_SESSION]);
     }
     if apps.countersign {
         statements.extend(listed![
@@ -154,13 +170,24 @@ mod tests {
         use rusqlite::StatementStatus;
 
         let connection = django();
-        let hot = ["by_username", "by_id", "owner", "key_of_user", "IS_BLACKLISTED", "EXPIRY", "user_by_value"];
+        let hot = [
+            "by_username",
+            "by_id",
+            "owner",
+            "key_of_user",
+            "IS_BLACKLISTED",
+            "EXPIRY",
+            "SESSION",
+            "knox_owner",
+            "user_by_value",
+        ];
         let mut seen = 0;
         for statement in all().into_iter().filter(|statement| hot.contains(&statement.name)) {
             seen += 1;
             for value in ["a", "b", "c"] {
                 let mut prepared = connection.prepare_cached(&statement.text).expect(statement.name);
-                let found = prepared.query([value]).and_then(|mut rows| rows.next().map(|row| row.is_some()));
+                let values = rusqlite::params_from_iter(vec![value; prepared.parameter_count()]);
+                let found = prepared.query(values).and_then(|mut rows| rows.next().map(|row| row.is_some()));
                 assert_eq!(found, Ok(false), "{}", statement.name);
                 assert_eq!(
                     prepared.get_status(StatementStatus::RePrepare),
@@ -194,6 +221,17 @@ mod tests {
             ("by_id", &[("auth_user u", "(id = $1)")]),
             ("owner", &[("auth_user u", "(id = $0)"), ("authtoken_token t", "((key)::text = $1)")]),
             ("key_of_user", &[("authtoken_token t", "(user_id = $1)")]),
+            (
+                "knox_owner",
+                &[
+                    ("auth_user u", "(id = $3)"),
+                    ("knox_authtoken t", "((digest)::text = $1)"),
+                    ("knox_authtoken t_1", "((digest)::text = $1)"),
+                    ("knox_authtoken t_2", "((digest)::text = $1)"),
+                    ("knox_authtoken t_3", "((digest)::text = $1)"),
+                ],
+            ),
+            ("SESSION", &[("django_session s", "((session_key)::text = $1)")]),
             (
                 "IS_BLACKLISTED",
                 &[

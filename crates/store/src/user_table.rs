@@ -341,6 +341,11 @@ impl UserTable {
         format!("SELECT {} FROM {} u WHERE {condition}", self.select, self.quoted())
     }
 
+    /// As [`select_where`](Self::select_where), with further columns after the user's six.
+    pub(crate) fn select_also(&self, columns: &[&str], condition: &str) -> String {
+        format!("SELECT {}, {} FROM {} u WHERE {condition}", self.select, columns.join(", "), self.quoted())
+    }
+
     /// A user from the columns of [`select_where`](Self::select_where).
     pub(crate) fn read(&self, row: &Row<'_>) -> Result<User, StoreError> {
         Ok(User {

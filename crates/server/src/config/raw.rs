@@ -16,6 +16,20 @@ pub(super) struct RawConfig {
     pub secret_key: Option<SecretText>,
     pub secret_key_file: Option<PathBuf>,
     pub secret_key_fallbacks: Vec<SecretText>,
+    pub allowed_hosts: Option<Vec<String>>,
+    pub session_engine: Option<String>,
+    pub session_serializer: Option<String>,
+    pub session_cookie_name: Option<String>,
+    pub session_cookie_domain: Option<String>,
+    /// Ours: whose sessions count, where other backends than those that log in here have made them.
+    pub session_backends: Option<Vec<String>>,
+    pub csrf_cookie_name: Option<String>,
+    pub csrf_cookie_domain: Option<String>,
+    pub csrf_header_name: Option<String>,
+    pub csrf_trusted_origins: Option<Vec<String>>,
+    pub csrf_use_sessions: Option<bool>,
+    pub secure_proxy_ssl_header: Option<Vec<String>>,
+    pub use_x_forwarded_host: Option<bool>,
     pub database_url: Option<SecretText>,
     pub database_url_file: Option<PathBuf>,
     pub users: Option<RawUsers>,
@@ -31,6 +45,8 @@ pub(super) struct RawConfig {
     pub simple_jwt: RawSimpleJwt,
     pub rest_framework: RawRestFramework,
     pub auth: RawAuth,
+    pub knox: RawKnox,
+    pub time_zone: Option<String>,
     pub sessions: RawSessions,
     pub paths: BTreeMap<PathName, String>,
     pub protected: Vec<RawProtected>,
@@ -246,6 +262,40 @@ pub(super) enum RawPermissions {
     One(RawPermission),
 }
 
+/// `REST_KNOX`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawKnox {
+    pub secure_hash_algorithm: Option<String>,
+    pub auth_token_character_length: Option<usize>,
+    pub token_ttl: Option<NullableLength>,
+    pub user_serializer: Option<Nullable>,
+    pub token_limit_per_user: Option<NullableCount>,
+    pub auto_refresh: Option<bool>,
+    pub auto_refresh_max_ttl: Option<NullableLength>,
+    pub min_refresh_interval: Option<Length>,
+    pub auth_header_prefix: Option<String>,
+    pub expiry_datetime_format: Option<Nullable>,
+    pub token_model: Option<String>,
+    pub token_prefix: Option<String>,
+}
+
+/// A length of time, or `false` where Django says `None`.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(untagged, expecting = "a duration such as \"10h\" or a number of seconds, or false for none")]
+pub(super) enum NullableLength {
+    Off(bool),
+    Length(Length),
+}
+
+/// A number, or `false` where Django says `None`.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(untagged, expecting = "a number, or false for none")]
+pub(super) enum NullableCount {
+    Off(bool),
+    Count(u32),
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawAuth {
@@ -323,6 +373,9 @@ pub(super) enum PathName {
     TokenBlacklist,
     TokenObtainSliding,
     TokenRefreshSliding,
+    KnoxLogin,
+    KnoxLogout,
+    KnoxLogoutall,
     Whoami,
     Healthz,
     Readyz,

@@ -17,7 +17,9 @@ use zeroize::Zeroizing;
 
 use super::raw::{Nullable, OneOrMany, RawSimpleJwt, SecretText};
 use super::source::Source;
-use super::{Config, ConfigError, database, hashing, resources, sessions, validators};
+use super::{
+    Config, ConfigError, SchemeChoice, database, django_sessions, hashing, knox, resources, sessions, validators,
+};
 use crate::client::TrustedProxies;
 use crate::view::ViewSettings;
 
@@ -36,9 +38,18 @@ pub(super) fn resolve(source: &Source) -> Result<Config, ConfigError> {
     simple_jwt(source, &mut settings)?;
     settings.hashers = hashers(source)?;
     settings.backend = backend(source)?;
+    settings.django_sessions = Some(django_sessions::django_sessions(source, &secret_key)?);
+    settings.knox = knox::knox(source)?;
     settings.hashing = hashing::hashing(source)?;
     let sessions = sessions::sessions(source, &mut settings)?;
     let resources = resources::resources(source, &settings)?;
+    if !settings.apps.sessions
+        && resources.iter().any(|resource| resource.authentication.contains(&SchemeChoice::Session))
+    {
+        warnings.push(
+            "session authentication lets nobody in: \"django.contrib.sessions\" is not in installed_apps".to_owned(),
+        );
+    }
     Ok(Config {
         bind: bind(source)?,
         database: database::database(source)?,
@@ -301,7 +312,7 @@ fn nullable(source: &Source, key: &str, given: &Nullable) -> Result<Option<Strin
 }
 
 /// `HTTP_X_ACCESS_TOKEN` (WSGI) or `X-Access-Token` to the field's name.
-fn header_name(name: &str) -> Option<HeaderName> {
+pub(super) fn header_name(name: &str) -> Option<HeaderName> {
     let field = name.strip_prefix("HTTP_").unwrap_or(name).replace('_', "-");
     HeaderName::from_bytes(field.to_ascii_lowercase().as_bytes()).ok()
 }
@@ -444,6 +455,7 @@ fn view_settings(source: &Source) -> Result<ViewSettings, ConfigError> {
         trusted_proxies: TrustedProxies::parse(&raw.trusted_proxies).map_err(|text| {
             source.error("trusted_proxies", format!("\"{text}\" is no network; write for example \"127.0.0.1/32\""))
         })?,
+        site: django_sessions::site(source)?,
     })
 }
 

@@ -23,6 +23,7 @@ pub(super) fn resources(source: &Source, settings: &Settings) -> Result<Vec<Reso
             PathName::ObtainAuthToken => settings.apps.authtoken,
             // Without its app SimpleJWT's view answers 200 and does nothing; the path is better not there.
             PathName::TokenBlacklist => settings.apps.token_blacklist,
+            PathName::KnoxLogin | PathName::KnoxLogout | PathName::KnoxLogoutall => settings.apps.knox,
             _ => true,
         };
         if path.is_empty() || (!available && configured.is_none()) {
@@ -84,7 +85,7 @@ const fn mount(
 }
 
 #[rustfmt::skip]
-static MOUNTS: [Mount; 8] = [
+static MOUNTS: [Mount; 11] = [
     mount(PathName::ObtainAuthToken, "obtain_auth_token", "/api-token-auth/", "Obtain Auth Token", Endpoint::ObtainAuthToken),
     mount(PathName::TokenObtainPair, "token_obtain_pair", "/api/token/", "Token Obtain Pair", Endpoint::TokenObtainPair),
     mount(PathName::TokenRefresh, "token_refresh", "/api/token/refresh/", "Token Refresh", Endpoint::TokenRefresh),
@@ -92,6 +93,9 @@ static MOUNTS: [Mount; 8] = [
     mount(PathName::TokenBlacklist, "token_blacklist", "/api/token/blacklist/", "Token Blacklist", Endpoint::TokenBlacklist),
     mount(PathName::TokenObtainSliding, "token_obtain_sliding", "/api/token/sliding/", "Token Obtain Sliding", Endpoint::TokenObtainSliding),
     mount(PathName::TokenRefreshSliding, "token_refresh_sliding", "/api/token/sliding/refresh/", "Token Refresh Sliding", Endpoint::TokenRefreshSliding),
+    mount(PathName::KnoxLogin, "knox_login", "/knox/login/", "Login", Endpoint::KnoxLogin),
+    mount(PathName::KnoxLogout, "knox_logout", "/knox/logout/", "Logout", Endpoint::KnoxLogout),
+    mount(PathName::KnoxLogoutall, "knox_logoutall", "/knox/logoutall/", "Logout All", Endpoint::KnoxLogoutAll),
     mount(PathName::Whoami, "whoami", "/api/whoami/", "Whoami", Endpoint::Whoami),
 ];
 
@@ -161,6 +165,14 @@ fn mounted(mount: &Mount, path: &str, defaults: &Defaults) -> Resource {
             resource.authentication.clone_from(&defaults.authentication);
             resource.renderers = vec![Renderer::Json];
             resource.parsers = vec![Parser::Form, Parser::Multipart, Parser::Json];
+        }
+        PathName::KnoxLogin => {
+            resource.authentication.clone_from(&defaults.authentication);
+            resource.permissions = vec![Permission::IsAuthenticated];
+        }
+        PathName::KnoxLogout | PathName::KnoxLogoutall => {
+            resource.authentication = vec![SchemeChoice::Knox];
+            resource.permissions = vec![Permission::IsAuthenticated];
         }
         PathName::Whoami => {
             resource.methods = vec![Method::GET];
@@ -252,6 +264,8 @@ fn schemes(source: &Source, key: &str, list: &[RawScheme]) -> Result<Vec<SchemeC
                 RawScheme::Name(name) => (name, None, None),
                 RawScheme::Table(table) => (&table.kind, table.keyword.clone(), table.table.clone()),
             };
+            // Knox's class has the name of DRF's.
+            let kind = if kind == "knox.auth.TokenAuthentication" { "knox" } else { kind };
             let name = kind
                 .strip_prefix("rest_framework.authentication.")
                 .or_else(|| kind.strip_prefix("rest_framework_simplejwt.authentication."))
@@ -273,11 +287,15 @@ fn schemes(source: &Source, key: &str, list: &[RawScheme]) -> Result<Vec<SchemeC
                 }
                 "basic" | "BasicAuthentication" => SchemeChoice::Basic,
                 "session" | "SessionAuthentication" => SchemeChoice::Session,
+                "knox" if has_knox(source) => SchemeChoice::Knox,
+                "knox" => {
+                    return Err(source.error(key, "knox needs its table; add \"knox\" to installed_apps"));
+                }
                 other => {
                     return Err(source.error(
                         key,
                         format!(
-                            "\"{other}\" is no authentication class; use token, jwt, jwt_stateless, basic or session"
+                            "\"{other}\" is no authentication class; use token, jwt, jwt_stateless, basic, session or knox"
                         ),
                     ));
                 }
@@ -290,6 +308,10 @@ fn schemes(source: &Source, key: &str, list: &[RawScheme]) -> Result<Vec<SchemeC
             Ok(choice)
         })
         .collect()
+}
+
+fn has_knox(source: &Source) -> bool {
+    source.raw.installed_apps.iter().flatten().any(|app| app == "knox")
 }
 
 fn permissions(source: &Source, key: &str, list: &[RawPermission]) -> Result<Vec<Permission>, ConfigError> {

@@ -3,6 +3,7 @@
 mod database;
 mod exchanges;
 mod harness;
+mod knox;
 mod logins;
 mod policies;
 mod race;

@@ -15,7 +15,7 @@ pub(crate) fn to_toml(given: &Value, database_url: &str) -> String {
     set("database_url", database_url.into());
     set("bind", "127.0.0.1:0".into());
     set("sessions", Table::from_iter([("enabled".to_owned(), toml::Value::from(false))]).into());
-    let mut apps = vec!["rest_framework.authtoken".to_owned()];
+    let mut apps = vec!["rest_framework.authtoken".to_owned(), "django.contrib.sessions".to_owned()];
     let mut framework = Table::new();
     // A project without REST_FRAMEWORK has Session and Basic, and lets everyone in.
     framework.insert("default_authentication_classes".to_owned(), vec!["session", "basic"].into());

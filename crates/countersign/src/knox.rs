@@ -1,0 +1,102 @@
+//! Knox's tokens: several per user, each with an end of its own that use may move, at rest as digests. django-rest-knox 5.1.
+
+use countersign_formats::django_time::truncate_to_microseconds;
+use countersign_formats::knox_token::KnoxToken;
+use countersign_store::{KnoxOwner, NewKnoxToken, User};
+use http::HeaderMap;
+use zeroize::Zeroizing;
+
+use crate::authenticate::{Credential, Identity, Principal, shown_token};
+use crate::{Authority, Failure};
+
+/// What a client gets for a login at Knox's view.
+#[derive(Debug)]
+pub struct KnoxLogin {
+    /// The token, which stands nowhere else.
+    pub token: KnoxToken,
+    /// When it ends, as `EXPIRY_DATETIME_FORMAT` shows it; `None` is never.
+    pub expiry: Option<String>,
+}
+
+impl Authority {
+    /// The owner of the Knox token in the header, and its digest. django-rest-knox 5.1 `TokenAuthentication`.
+    ///
+    /// An expired token is refused and its user's expired tokens are deleted. Under `AUTO_REFRESH` a token that is used ends later.
+    pub(crate) async fn by_knox(&self, headers: &HeaderMap) -> Result<Option<(User, String)>, Failure> {
+        let settings = &self.settings().knox;
+        let Some(token) = shown_token(headers, &settings.auth_header_prefix)? else { return Ok(None) };
+        let token = KnoxToken::from_text(&token);
+        let digest = token.digest(settings.hash);
+        let found = self.store().knox_owner(&digest, token.key()).await?.ok_or(Failure::UnknownToken)?;
+        let now = self.now();
+        if found.expiry.is_some_and(|expiry| expiry < now) {
+            self.store().knox_delete_of(&found.user.id, Some(now)).await?;
+            return Err(Failure::UnknownToken);
+        }
+        if !found.user.is_active {
+            return Err(Failure::InactiveUser);
+        }
+        self.renew_knox(&found, &digest).await?;
+        Ok(Some((found.user, digest)))
+    }
+
+    /// django-rest-knox 5.1 `renew_token`: not beyond the cap, and only by enough to be worth a write.
+    async fn renew_knox(&self, found: &KnoxOwner, digest: &str) -> Result<(), Failure> {
+        let settings = &self.settings().knox;
+        let (true, Some(current), Some(ttl)) = (settings.auto_refresh, found.expiry, settings.token_ttl) else {
+            return Ok(());
+        };
+        let cap = settings.auto_refresh_max_ttl.and_then(|longest| found.created.checked_add(longest).ok());
+        let Ok(renewed) = self.now().checked_add(ttl) else { return Ok(()) };
+        let renewed = truncate_to_microseconds(cap.map_or(renewed, |cap| cap.min(renewed)));
+        if renewed.duration_since(current) > settings.min_refresh_interval {
+            self.store().knox_renew(digest, renewed).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives the user of a request a new Knox token and notes the login. django-rest-knox 5.1 `LoginView.post`.
+    ///
+    /// # Errors
+    /// [`Failure::TooManyTokens`], [`Failure::NotAuthenticated`] for who is no user of the table, [`Failure::Store`],
+    /// [`Failure::Entropy`].
+    pub async fn knox_login(&self, identity: &Identity) -> Result<KnoxLogin, Failure> {
+        let Principal::User(user) = &identity.principal else { return Err(Failure::NotAuthenticated) };
+        let settings = &self.settings().knox;
+        let random = Zeroizing::new(self.random::<128>()?);
+        let bytes = random.get(..settings.token_length / 2).unwrap_or(&*random);
+        let token = KnoxToken::from_entropy(&settings.token_prefix, bytes);
+        let now = truncate_to_microseconds(self.now());
+        // Beyond the calendar is for ever.
+        let expiry = settings.token_ttl.and_then(|ttl| now.checked_add(ttl).ok());
+        let row = NewKnoxToken {
+            digest: token.digest(settings.hash),
+            token_key: token.key().to_owned(),
+            user: user.id.clone(),
+            created: now,
+            expiry,
+        };
+        if !self.store().knox_login(row, settings.token_limit_per_user, now).await? {
+            return Err(Failure::TooManyTokens);
+        }
+        Ok(KnoxLogin { token, expiry: expiry.map(|expiry| settings.expiry_format.show(expiry, &settings.time_zone)) })
+    }
+
+    /// Voids the Knox token that a request came with. django-rest-knox 5.1 `LogoutView.post`.
+    ///
+    /// # Errors
+    /// [`Failure::NotAuthenticated`] for a request that came with none, [`Failure::Store`].
+    pub async fn knox_logout(&self, identity: &Identity) -> Result<(), Failure> {
+        let Some(Credential::Knox(digest)) = &identity.credential else { return Err(Failure::NotAuthenticated) };
+        Ok(self.store().knox_delete(digest).await?)
+    }
+
+    /// Voids all Knox tokens of the user of a request. django-rest-knox 5.1 `LogoutAllView.post`.
+    ///
+    /// # Errors
+    /// [`Failure::NotAuthenticated`] for who is no user of the table, [`Failure::Store`].
+    pub async fn knox_logout_all(&self, identity: &Identity) -> Result<(), Failure> {
+        let Principal::User(user) = &identity.principal else { return Err(Failure::NotAuthenticated) };
+        Ok(self.store().knox_delete_of(&user.id, None).await?)
+    }
+}
