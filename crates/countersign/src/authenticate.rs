@@ -180,9 +180,9 @@ impl Authority {
                 Scheme::Token { keyword, table } => self.by_token(keyword, table, headers).await,
                 Scheme::Jwt => self.by_jwt(headers).await,
                 Scheme::JwtStateless => self.by_stateless_jwt(headers).await,
-                Scheme::Basic => self.by_basic(headers, caller.address).await,
-                Scheme::Session => self.by_session(headers, &caller).await,
-                Scheme::Knox => self.by_knox(headers).await.map(|found| {
+                Scheme::Basic => Box::pin(self.by_basic(headers, caller.address)).await, // large: a login
+                Scheme::Session => Box::pin(self.by_session(headers, &caller)).await,
+                Scheme::Knox => Box::pin(self.by_knox(headers)).await.map(|found| {
                     found.map(|(user, digest)| {
                         credential = Some(Credential::Knox(digest));
                         Principal::User(user)

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use axum::body::Body;
 use countersign::clock::{Clock, Entropy, SystemClock, SystemEntropy};
 use countersign::{Authority, Scheme};
 use countersign_store::Store;
@@ -18,12 +17,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tower::Service as _;
 
-use crate::client::Peer;
 use crate::config::{Config, Resource, SchemeChoice};
 use crate::database::SESSIONS_OFF;
-use crate::routes::{Routes, router};
+use crate::routes::Routes;
 use crate::view::View;
 
 /// Bytes of a request's head; Django's usual server, gunicorn, takes 8 KiB a line.
@@ -32,7 +29,7 @@ const MAX_HEADERS: usize = 100;
 
 /// A server that is ready to accept connections.
 pub struct App {
-    router: axum::Router,
+    routes: Arc<Routes>,
     authority: Authority,
     store: Store,
     bind: SocketAddr,
@@ -84,7 +81,7 @@ impl App {
             probes: config.probes,
         };
         Ok(Self {
-            router: router(routes),
+            routes: Arc::new(routes),
             authority,
             store,
             bind: config.bind,
@@ -139,15 +136,10 @@ impl App {
                 }
             };
             let _ = stream.set_nodelay(true);
-            let router = self.router.clone();
-            let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-                let mut router = router.clone();
-                request.extensions_mut().insert(Peer(peer.ip()));
-                async move {
-                    Ok::<_, Infallible>(
-                        router.call(request.map(Body::new)).await.unwrap_or_else(|never| match never {}),
-                    )
-                }
+            let (routes, peer) = (Arc::clone(&self.routes), peer.ip());
+            let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+                let routes = Arc::clone(&routes);
+                async move { Ok::<_, Infallible>(routes.answer(peer, request).await) }
             });
             let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
             tokio::spawn(async move {

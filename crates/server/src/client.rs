@@ -3,15 +3,11 @@
 use std::net::{IpAddr, SocketAddr};
 
 use countersign::ClientAddress;
+use http::HeaderMap;
 use http::header::HeaderName;
-use http::{HeaderMap, Request};
 use ipnet::IpNet;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-
-/// The other end of a request's connection, as the accept loop saw it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer(pub IpAddr);
 
 /// `trusted_proxies`: the networks whose word about clients is taken (SECURITY G1).
 #[derive(Clone, Debug, Default)]
@@ -27,17 +23,14 @@ impl TrustedProxies {
         texts.iter().map(|text| network(text).ok_or(text.as_str())).collect::<Result<_, _>>().map(Self)
     }
 
-    /// Whom a request counts against.
-    pub(crate) fn client_of<B>(&self, request: &Request<B>) -> ClientAddress {
-        match request.extensions().get::<Peer>() {
-            Some(Peer(peer)) => self.client(peer.to_canonical(), request.headers()).into(),
-            None => ClientAddress::UNKNOWN,
-        }
+    /// Whom a request counts against that came over a connection from `peer`.
+    pub(crate) fn client_of(&self, peer: IpAddr, headers: &HeaderMap) -> ClientAddress {
+        self.client(peer.to_canonical(), headers).into()
     }
 
-    /// Whether a request's connection comes from a declared proxy.
-    pub(crate) fn sent<B>(&self, request: &Request<B>) -> bool {
-        request.extensions().get::<Peer>().is_some_and(|Peer(peer)| self.contains(peer.to_canonical()))
+    /// Whether a connection from `peer` comes from a declared proxy.
+    pub(crate) fn sent(&self, peer: IpAddr) -> bool {
+        self.contains(peer.to_canonical())
     }
 
     /// The nearest hop that is no declared proxy. Each proxy adds the address it was called from at the end of the header, so it
@@ -74,12 +67,12 @@ mod tests {
 
     fn client(trusted: &[&str], peer: &str, forwarded: &[&str]) -> String {
         let trusted: Vec<String> = trusted.iter().map(|&text| text.to_owned()).collect();
-        let mut request = Request::new(());
+        let mut headers = HeaderMap::new();
         for line in forwarded {
-            request.headers_mut().append(X_FORWARDED_FOR, line.parse().expect("a value"));
+            headers.append(X_FORWARDED_FOR, line.parse().expect("a value"));
         }
         let proxies = TrustedProxies::parse(&trusted).expect("networks");
-        proxies.client(peer.parse().expect("an address"), request.headers()).to_string()
+        proxies.client(peer.parse().expect("an address"), &headers).to_string()
     }
 
     #[test]
@@ -126,13 +119,11 @@ mod tests {
     }
 
     #[test]
-    fn a_request_without_a_connection_comes_from_nobody_knows_where() {
-        let proxies = TrustedProxies::default();
-        let mut request = Request::new(());
-        assert_eq!(proxies.client_of(&request), ClientAddress::UNKNOWN);
-        request.extensions_mut().insert(Peer("::ffff:192.0.2.1".parse().expect("an address")));
-        assert!(!proxies.sent(&request));
-        assert!(TrustedProxies::parse(&["192.0.2.0/24".to_owned()]).expect("networks").sent(&request));
-        assert_eq!(proxies.client_of(&request), ClientAddress::new([192, 0, 2, 1].into()));
+    fn an_ipv4_address_in_the_dress_of_ipv6_is_itself() {
+        let peer = "::ffff:192.0.2.1".parse().expect("an address");
+        let client = TrustedProxies::default().client_of(peer, &HeaderMap::new());
+        assert_eq!(client, ClientAddress::new([192, 0, 2, 1].into()));
+        assert!(!TrustedProxies::default().sent(peer));
+        assert!(TrustedProxies::parse(&["192.0.2.0/24".to_owned()]).expect("networks").sent(peer));
     }
 }

@@ -76,6 +76,23 @@ impl Endpoint {
         }
     }
 
+    /// The answer of a view that only says what is known already; `None` where there is [work](Self::answer) to do.
+    pub(crate) fn answer_at_once(&self, identity: &Identity) -> Option<Answer> {
+        match self {
+            Self::Whoami => {
+                let mut body = Object::new();
+                body.set("user_id", identity.user_id());
+                body.set("username", identity.username());
+                body.set("auth", identity.scheme.map_or(Value::Null, Value::from));
+                Some(Answer::Json(Value::Object(body)))
+            }
+            Self::Fixed { content_type, body } => {
+                Some(Answer::Fixed { content_type: content_type.clone(), body: body.clone() })
+            }
+            _ => None,
+        }
+    }
+
     /// Does the work. `values` are those of [`fields`](Self::fields), in that order.
     pub(crate) async fn answer(
         &self,
@@ -128,14 +145,7 @@ impl Endpoint {
                 authority.knox_logout_all(identity).await?;
                 return Ok(Answer::Empty);
             }
-            Self::Whoami => {
-                body.set("user_id", identity.user_id());
-                body.set("username", identity.username());
-                body.set("auth", identity.scheme.map_or(Value::Null, Value::from));
-            }
-            Self::Fixed { content_type, body } => {
-                return Ok(Answer::Fixed { content_type: content_type.clone(), body: body.clone() });
-            }
+            Self::Whoami | Self::Fixed { .. } => {} // answered at once
         }
         Ok(Answer::Json(Value::Object(body)))
     }

@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
 use countersign::Authority;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Method, Response, StatusCode};
+
+use crate::routes::Body;
 
 /// How long the database may take to answer a probe.
 const PATIENCE: Duration = Duration::from_secs(2);

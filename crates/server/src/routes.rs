@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::net::IpAddr;
 
-use axum::body::Body;
-use axum::extract::State;
 use countersign::Authority;
 use http::header::{CONTENT_TYPE, HeaderName, LOCATION, X_FRAME_OPTIONS};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http_body_util::{Either, Full};
+use hyper::body::{Bytes, Incoming};
 
 use crate::pages;
 use crate::probes::Probe;
@@ -26,28 +26,31 @@ pub(crate) struct Routes {
     pub(crate) probes: Vec<(String, Probe)>,
 }
 
-/// The axum application over a table of paths.
-pub(crate) fn router(routes: Routes) -> axum::Router {
-    axum::Router::new().fallback(dispatch).with_state(Arc::new(routes))
-}
+/// What an answer carries: all of it at once.
+pub(crate) type Body = Full<Bytes>;
+/// What a request carries: still on its way, or read already.
+pub(crate) type RequestBody = Either<Incoming, Full<Bytes>>;
 
-/// Finds the view of a path. Paths are matched as Django matches them: percent-decoded and whole.
-async fn dispatch(State(routes): State<Arc<Routes>>, request: Request<Body>) -> Response<Body> {
-    let path = percent_decoded(request.uri().path());
-    if let Some(view) = routes.views.get(&*path) {
-        return view.serve(&routes.authority, &routes.settings, request).await;
+impl Routes {
+    /// Answers a request that came over a connection from `peer`. Paths are matched as Django matches them: percent-decoded
+    /// and whole.
+    pub(crate) async fn answer(&self, peer: IpAddr, request: Request<Incoming>) -> Response<Body> {
+        let path = percent_decoded(request.uri().path());
+        if let Some(view) = self.views.get(&*path) {
+            return view.serve(&self.authority, &self.settings, peer, request.map(RequestBody::Left)).await;
+        }
+        if let Some((_, probe)) = self.probes.iter().find(|(probed, _)| *probed == path) {
+            return probe.answer(&self.authority, request.method()).await;
+        }
+        if self.append_slash && !path.ends_with('/') && self.views.contains_key(&format!("{path}/")) {
+            return redirect_to_slash(&request);
+        }
+        html_page(StatusCode::NOT_FOUND, pages::NOT_FOUND)
     }
-    if let Some((_, probe)) = routes.probes.iter().find(|(probed, _)| *probed == path) {
-        return probe.answer(&routes.authority, request.method()).await;
-    }
-    if routes.append_slash && !path.ends_with('/') && routes.views.contains_key(&format!("{path}/")) {
-        return redirect_to_slash(&request);
-    }
-    html_page(StatusCode::NOT_FOUND, pages::NOT_FOUND)
 }
 
 /// `301` to the path with a slash, query kept, for every method. Django 5.2 `CommonMiddleware`, `APPEND_SLASH`.
-fn redirect_to_slash(request: &Request<Body>) -> Response<Body> {
+fn redirect_to_slash<B>(request: &Request<B>) -> Response<Body> {
     let path = format!("{}/", percent_decoded(request.uri().path()));
     let location = crate::location::of(&path, request.uri().query().unwrap_or_default());
     let mut response = html_page(StatusCode::MOVED_PERMANENTLY, "");

@@ -1,8 +1,9 @@
 //! The headers of Django's default middleware, on every answer.
 
-use axum::body::Body;
 use http::header::{CACHE_CONTROL, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
 use http::{HeaderValue, Response};
+
+use crate::routes::Body;
 
 /// Adds what `SecurityMiddleware` and `XFrameOptionsMiddleware` add with the `startproject` settings of Django 5.2.
 pub(crate) fn with_security_headers(mut response: Response<Body>) -> Response<Body> {

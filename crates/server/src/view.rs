@@ -1,21 +1,22 @@
 //! The request cycle of a DRF view: negotiation, authentication, permission, method, body, fields, answer; each step may end
 //! the request. DRF 3.18 `APIView.dispatch`.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
 use countersign::{Authority, Caller, ClientAddress, Failure, Identity, Permission, Scheme};
 use countersign_formats::json::{self, Object, Style, Value};
 use countersign_formats::negotiation::{NegotiationError, Renderer, Selected, format_from_query, select_renderer};
 use countersign_formats::request_body::{BodyError, CharField, Limits, Parser, parse, read_fields};
 use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, COOKIE, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Limited};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Bytes;
 
 use crate::client::TrustedProxies;
 use crate::endpoints::{Answer, Endpoint, FieldText};
 use crate::pages;
-use crate::routes::{html_page, joined_header};
+use crate::routes::{Body, RequestBody, html_page, joined_header};
 use crate::security_headers::{no_store, with_security_headers};
 use crate::site::Site;
 
@@ -99,7 +100,8 @@ impl View {
         &self,
         authority: &Authority,
         settings: &ViewSettings,
-        request: Request<Body>,
+        peer: IpAddr,
+        request: Request<RequestBody>,
     ) -> Response<Body> {
         let query_format = match (&settings.format_override, request.uri().query()) {
             (Some(name), Some(query)) => format_from_query(query, name),
@@ -109,7 +111,7 @@ impl View {
         let accept = joined_header(request.headers(), &ACCEPT);
         match select_renderer(accept.as_deref(), query_format.as_deref(), &self.renderers) {
             Ok(selected) => {
-                let outcome = self.handle(authority, settings, request).await;
+                let outcome = self.handle(authority, settings, peer, request).await;
                 self.render(settings, selected, &outcome)
             }
             Err(error) => {
@@ -123,13 +125,23 @@ impl View {
         }
     }
 
-    async fn handle(&self, authority: &Authority, settings: &ViewSettings, request: Request<Body>) -> Outcome {
-        let client = settings.trusted_proxies.client_of(&request);
-        let (request, form_token) = match self.form_token(settings, request).await {
-            Ok(read) => read,
-            Err(failure) => return Outcome { result: Err(failure), read_session: true },
+    async fn handle(
+        &self,
+        authority: &Authority,
+        settings: &ViewSettings,
+        peer: IpAddr,
+        request: Request<RequestBody>,
+    ) -> Outcome {
+        let client = settings.trusted_proxies.client_of(peer, request.headers());
+        let (request, form_token) = if self.may_carry_form_token(&request) {
+            match Box::pin(self.form_token(settings, request)).await {
+                Ok(read) => read,
+                Err(failure) => return Outcome { result: Err(failure), read_session: true },
+            }
+        } else {
+            (request, None)
         };
-        let from_proxy = settings.trusted_proxies.sent(&request);
+        let from_proxy = settings.trusted_proxies.sent(peer);
         let caller = Caller {
             address: client,
             method: request.method().as_str(),
@@ -146,24 +158,26 @@ impl View {
         Outcome { result, read_session }
     }
 
-    /// The CSRF token in a form that a browser posts, with the request to go on with: such a body is read before anybody is
-    /// authenticated. Django 5.2 `CsrfViewMiddleware._check_token` looks at `request.POST` first.
-    async fn form_token(
-        &self,
-        settings: &ViewSettings,
-        request: Request<Body>,
-    ) -> Result<(Request<Body>, Option<FieldText>), Failure> {
+    /// Whether this is a form that a browser posts which may have logged in to Django.
+    fn may_carry_form_token(&self, request: &Request<RequestBody>) -> bool {
         let headers = request.headers();
+        if *request.method() != Method::POST || !headers.contains_key(COOKIE) {
+            return false;
+        }
         let content_type = joined_header(headers, &CONTENT_TYPE).map(|value| value.to_ascii_lowercase());
         let is_form = [Parser::Form, Parser::Multipart].map(Parser::media_type).into_iter().any(|media_type| {
             content_type.as_deref().is_some_and(|content_type| content_type.starts_with(media_type.as_bytes()))
         });
-        let may_be_session = *request.method() == Method::POST
-            && headers.contains_key(COOKIE)
-            && self.schemes.iter().any(|scheme| matches!(scheme, Scheme::Session));
-        if !(is_form && may_be_session) {
-            return Ok((request, None));
-        }
+        is_form && self.schemes.iter().any(|scheme| matches!(scheme, Scheme::Session))
+    }
+
+    /// The CSRF token in such a form, with the request to go on with: its body is read before anybody is authenticated. Django
+    /// 5.2 `CsrfViewMiddleware._check_token` looks at `request.POST` first.
+    async fn form_token(
+        &self,
+        settings: &ViewSettings,
+        request: Request<RequestBody>,
+    ) -> Result<(Request<RequestBody>, Option<FieldText>), Failure> {
         let (head, body) = request.into_parts();
         let body = collect(body, settings).await?;
         let content_type = joined_header(&head.headers, &CONTENT_TYPE);
@@ -172,7 +186,7 @@ impl View {
             let field = CharField { name: "csrfmiddlewaretoken", trim: false };
             read_fields(&fields, &[field]).ok()?.pop()
         });
-        Ok((Request::from_parts(head, Body::from(body)), token))
+        Ok((Request::from_parts(head, RequestBody::Right(Full::new(body))), token))
     }
 
     async fn answer(
@@ -181,24 +195,31 @@ impl View {
         settings: &ViewSettings,
         identity: &Identity,
         client: ClientAddress,
-        request: Request<Body>,
+        request: Request<RequestBody>,
     ) -> Result<Answer, Failure> {
         let method = request.method();
         authority.permit(&self.permissions, identity, method.as_str()).await?;
         if *method == Method::OPTIONS {
-            return Ok(Answer::Json(self.metadata(authority, identity).await?));
+            return Ok(Answer::Json(Box::pin(self.metadata(authority, identity)).await?));
         }
         let implemented =
             self.methods.contains(method) || (*method == Method::HEAD && self.methods.contains(&Method::GET));
         if !implemented {
             return Err(Failure::MethodNotAllowed(method.to_string()));
         }
-        let fields = self.endpoint.fields(authority.settings());
-        if fields.is_empty() {
-            return self.endpoint.answer(authority, identity, client, Vec::new()).await;
+        if let Some(answer) = self.endpoint.answer_at_once(identity) {
+            return Ok(answer);
         }
-        let values = self.read_body(settings, &fields, request).await?;
-        self.endpoint.answer(authority, identity, client, values).await
+        // On the heap, so that the future of a check stays small: it is moved for every request.
+        Box::pin(async {
+            let fields = self.endpoint.fields(authority.settings());
+            let values = match fields[..] {
+                [] => Vec::new(),
+                _ => self.read_body(settings, &fields, request).await?,
+            };
+            self.endpoint.answer(authority, identity, client, values).await
+        })
+        .await
     }
 
     /// Body to field values, in the order of `fields`.
@@ -206,7 +227,7 @@ impl View {
         &self,
         settings: &ViewSettings,
         fields: &[CharField<'_>],
-        request: Request<Body>,
+        request: Request<RequestBody>,
     ) -> Result<Vec<FieldText>, Failure> {
         let (head, body) = request.into_parts();
         let content_type = joined_header(&head.headers, &CONTENT_TYPE);
@@ -290,7 +311,7 @@ impl View {
 
     /// 204: the view's headers and nothing else.
     fn empty(&self, selected: Selected, outcome: &Outcome) -> Response<Body> {
-        let mut response = with_security_headers(Response::new(Body::empty()));
+        let mut response = with_security_headers(Response::new(Body::default()));
         *response.status_mut() = StatusCode::NO_CONTENT;
         self.add_view_headers(&mut response, selected.renderer, outcome.read_session);
         response
@@ -328,7 +349,7 @@ impl View {
 }
 
 /// The whole body, bounded in size and time.
-async fn collect(body: Body, settings: &ViewSettings) -> Result<Bytes, Failure> {
+async fn collect(body: RequestBody, settings: &ViewSettings) -> Result<Bytes, Failure> {
     let limited = Limited::new(body, settings.limits.memory);
     match tokio::time::timeout(settings.body_timeout, limited.collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),

@@ -17,6 +17,8 @@ use crate::value::{Row, Value};
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
 
+pub(crate) use sqlite::Commits;
+
 /// What a unit gives back: `Ok` asks for the commit, `Err` rolls this unit back.
 pub(crate) type UnitFuture<'t, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 't>>;
 
@@ -85,6 +87,14 @@ impl Driver {
         match self {
             Self::Sqlite(sqlite) => sqlite.read(|connection| sqlite::query(connection, statement, values, read)),
             Self::Postgres(postgres) => postgres::all(&postgres.read(statement, values).await?, read),
+        }
+    }
+
+    /// The state of the database now, where that can be told for less than a read; see [`Commits`].
+    pub(crate) fn commits(&self) -> Option<Commits> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.commits(),
+            Self::Postgres(_) => None,
         }
     }
 

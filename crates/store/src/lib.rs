@@ -38,6 +38,7 @@ mod groups;
 mod knox;
 mod migrate;
 mod outstanding;
+mod remembered;
 mod statements;
 mod survey;
 mod tokens;

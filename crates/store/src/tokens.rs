@@ -6,6 +6,7 @@ use countersign_formats::token_key::TokenKey;
 use jiff::Timestamp;
 
 use crate::driver::{Sharing, TableName, quoted};
+use crate::remembered::Remembered;
 use crate::user_table::UserTable;
 use crate::{Store, StoreError, User, UserId};
 
@@ -27,6 +28,8 @@ pub(crate) struct TokenStatements {
     pub(crate) insert: String,
     /// No key any more: unique index of `user_id`.
     pub(crate) delete: String,
+    /// Owners by key.
+    owners: Remembered<String>,
 }
 
 impl Store {
@@ -63,7 +66,16 @@ impl Store {
         if key.contains('\0') {
             return Ok(None);
         }
-        self.driver().query_opt(&table.0.owner, &[key.into()], |row| self.users().read(row)).await
+        let commits = self.driver().commits();
+        let known = commits.and_then(|commits| table.0.owners.get(key, commits));
+        if known.is_some() {
+            return Ok(known);
+        }
+        let owner = self.driver().query_opt(&table.0.owner, &[key.into()], |row| self.users().read(row)).await?;
+        if let (Some(commits), Some(owner)) = (commits, &owner) {
+            table.0.owners.put(key.to_owned(), owner.clone(), commits);
+        }
+        Ok(owner)
     }
 
     /// The user's key, or `fresh` from now on if there is none. Of several first logins at once, all get the same key (DRF 3.18
@@ -132,6 +144,7 @@ impl TokenStatements {
                  ON CONFLICT (user_id) DO NOTHING"
             ),
             delete: format!("DELETE FROM {table} WHERE user_id = $1"),
+            owners: Remembered::default(),
         }
     }
 }

@@ -2,8 +2,9 @@
 //! and quoted, and every statement is rendered once, at start.
 
 use crate::driver::{Column, Driver, TableName, quoted};
+use crate::remembered::Remembered;
 use crate::value::Row;
-use crate::{EncodedPassword, IdType, StoreError, User};
+use crate::{EncodedPassword, IdType, StoreError, User, UserId};
 
 /// Which table and columns hold the users. The default is Django's own `auth_user`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,6 +143,8 @@ pub(crate) struct UserTable {
     /// All permissions, own and by group: indexes on the user's column of both tables and on `group_id` of
     /// `auth_group_permissions`, then primary keys.
     pub(crate) permissions: Option<String>,
+    /// Users by key.
+    pub(crate) remembered: Remembered<UserId>,
 }
 
 /// A column that a new user's row gets.
@@ -309,6 +312,7 @@ impl UserTable {
             id_type,
             password: mapping.password.clone(),
             by_username: format!("SELECT {select} FROM {table} u WHERE {same_name} LIMIT 2"),
+            remembered: Remembered::default(),
             by_id: format!("SELECT {select} FROM {table} u WHERE u.{id} = $1"),
             profile: format!(
                 "SELECT {}, {}, {}, {}, {} FROM {table} u WHERE u.{id} = $1",

@@ -12,9 +12,12 @@ use crate::driver::{Sharing, Transaction, UnitFuture};
 use crate::value::{Row, Value};
 use crate::{StoreError, StoreOptions};
 
+mod commits;
 mod readers;
 mod writer;
 
+pub(crate) use commits::Commits;
+use commits::WalIndex;
 use readers::Readers;
 use writer::Writer;
 
@@ -47,9 +50,11 @@ const STATEMENT_CACHE: usize = 128;
 /// A SQLite database: its readers and its writer.
 #[derive(Debug)]
 pub(crate) struct Sqlite {
-    // Dropped in this order: pending writes are committed first, then the readers close the file.
+    // Dropped in this order: pending writes are committed first, then the readers close the file; then the index
+    // can see whether anybody else has it.
     writer: Writer,
     readers: Readers,
+    index: WalIndex,
     _directory: Option<TempDir>,
 }
 
@@ -106,7 +111,8 @@ impl Sqlite {
                 .map_err(error)?;
             Ok(connection)
         })?;
-        Ok(Self { writer: Writer::start(connection)?, readers, _directory: directory })
+        let writer = Writer::start(connection)?;
+        Ok(Self { writer, readers, index: WalIndex::open(path), _directory: directory })
     }
 
     /// Runs a read on the calling thread.
@@ -121,6 +127,11 @@ impl Sqlite {
         U: for<'t> FnOnce(Transaction<'t>) -> UnitFuture<'t, T> + Send + 'static,
     {
         self.writer.submit(sharing, unit).await
+    }
+
+    /// The state of the database; see [`Commits`].
+    pub(crate) fn commits(&self) -> Option<Commits> {
+        self.index.commits()
     }
 
     pub(crate) fn health(&self) -> Result<(), StoreError> {

@@ -6,6 +6,7 @@ mod migrate;
 mod opening;
 mod outstanding;
 mod postgres;
+mod remembered;
 mod survey;
 mod tokens;
 mod user_models;
