@@ -39,6 +39,8 @@ pub struct App {
     header_timeout: Duration,
     shutdown_timeout: Duration,
     max_connections: usize,
+    /// Whether sessions are as the configuration wants them.
+    has_own_tables: bool,
 }
 
 impl App {
@@ -60,9 +62,7 @@ impl App {
         entropy: Arc<dyn Entropy>,
     ) -> anyhow::Result<Self> {
         let store = config.database.open().await?;
-        if !config.database.settle_sessions(&store, &config.sessions, &mut config.settings).await? {
-            tracing::warn!("{SESSIONS_OFF}; run `countersign migrate`, or set sessions.enabled = false");
-        }
+        let has_own_tables = config.database.settle_sessions(&store, &config.sessions, &mut config.settings).await?;
         let store = config.database.checked(&store, &config.settings.apps).await?;
         let user_id_field = &config.settings.simple_jwt.user_id_field;
         store
@@ -91,6 +91,7 @@ impl App {
             header_timeout: config.header_timeout,
             shutdown_timeout: config.shutdown_timeout,
             max_connections: config.max_connections,
+            has_own_tables,
         })
     }
 
@@ -110,6 +111,9 @@ impl App {
 
     /// Serves until `stop` is done, then finishes what is under way within the shutdown timeout and closes the database.
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) {
+        if !self.has_own_tables {
+            tracing::warn!("{SESSIONS_OFF}; run `countersign migrate`, or set sessions.enabled = false");
+        }
         let graceful = GracefulShutdown::new();
         let mut builder = http1::Builder::new();
         builder
