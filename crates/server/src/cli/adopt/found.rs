@@ -74,6 +74,9 @@ pub(super) struct Django {
     pub data_upload_max_memory_size: Option<u64>,
     pub data_upload_max_number_fields: Option<u64>,
     pub data_upload_max_number_files: Option<u64>,
+    /// `SESSION_…`, `CSRF_…` and what hosts and proxies say.
+    #[serde(default)]
+    pub sessions: BTreeMap<String, serde_json::Value>,
     pub use_tz: bool,
     pub time_zone: Option<String>,
     pub language_code: String,

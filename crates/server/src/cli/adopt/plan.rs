@@ -6,6 +6,7 @@ mod framework;
 mod jwt;
 mod passwords;
 mod routes;
+mod sessions;
 mod users;
 
 use serde::Serialize;
@@ -179,6 +180,7 @@ impl Plan {
         deployment::secret_key(&mut draft, found);
         let usable = database::url(&mut draft, found);
         deployment::top_level(&mut draft, found);
+        sessions::sessions(&mut draft, found);
         let tells_active = users::users(&mut draft, found);
         database::postgresql(&mut draft, found);
         jwt::simple_jwt(&mut draft, found);

@@ -263,7 +263,7 @@ Stays with Django
 
 Good to know
   secret-key-fallbacks: SECRET_KEY_FALLBACKS is set (keys: 1)
-    Nothing: SimpleJWT does not use them either. They are left out.
+    Nothing for JWTs: SimpleJWT does not use them either. They are left out; set secret_key_fallbacks if sessions made under them are to count.
 
 Written
   /etc/site/countersign.toml

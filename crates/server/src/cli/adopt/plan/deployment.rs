@@ -29,7 +29,7 @@ pub(super) fn secret_key(draft: &mut Draft<'_>, found: &Found) {
         draft.add(Finding::note(
             "secret-key-fallbacks",
             format!("SECRET_KEY_FALLBACKS is set (keys: {})", found.django.secret_key_fallbacks),
-            "Nothing: SimpleJWT does not use them either. They are left out.",
+            "Nothing for JWTs: SimpleJWT does not use them either. They are left out; set secret_key_fallbacks if sessions made under them are to count.",
         ));
     }
 }

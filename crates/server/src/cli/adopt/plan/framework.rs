@@ -4,7 +4,7 @@ use toml::Value;
 
 use super::super::document::array;
 use super::super::found::{Class, Found, RestFramework};
-use super::{Draft, Finding, View};
+use super::{Draft, Finding, View, sessions};
 
 /// Stock renderers and parsers by their name here.
 const RENDERERS: &[(&str, &str)] = &[
@@ -85,6 +85,9 @@ fn authentication(draft: &mut Draft<'_>, framework: &RestFramework, found: &Foun
         match scheme(class) {
             // Basic looks users up and checks passwords as a login does.
             Some(Value::String(name)) if name == "basic" && !logs_in => missed.push(class.class.as_str()),
+            Some(Value::String(name)) if name == "session" && !sessions::are_readable(found) => {
+                missed.push(class.class.as_str());
+            }
             Some(Value::String(name)) if name.starts_with("jwt") && !jwt_is_usable => missed.push(class.class.as_str()),
             Some(scheme) if has_authtoken || !is_authtoken(&scheme, class) => schemes.push(scheme),
             _ => missed.push(class.class.as_str()),

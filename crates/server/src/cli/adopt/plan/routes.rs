@@ -54,6 +54,11 @@ pub(super) fn routes(draft: &mut Draft<'_>, found: &Found) -> Vec<Route> {
         };
         draft.document.set("paths", view.key(), path, comment);
     }
+    if found.django.installed_apps.iter().any(|app| app == "knox") {
+        for key in ["knox_login", "knox_logout", "knox_logoutall"] {
+            draft.document.set("paths", key, "", "stays with Django");
+        }
+    }
     let misread = draft.findings.iter().find(|finding| MISREAD_USERS.contains(&finding.id));
     if let Some(id) = misread.map(|finding| finding.id) {
         draft.document.set("paths", "whoami", "", format!("{id}: who is let in is for Django to say"));
@@ -84,7 +89,7 @@ fn route(draft: &mut Draft<'_>, found: &Found, view: &found::View, others: &[Rou
             "knox",
             view,
             "is Knox's",
-            "This version of Countersign has no Knox views. They stay with Django.",
+            "adopt does not carry Knox's views over: they stay with Django. To serve them, set [knox] and paths.knox_login, knox_logout and knox_logoutall by hand.",
         )),
         None => problems.push(stays(
             "other-package",

@@ -254,6 +254,36 @@ fn code_of_the_project_stays_with_django() {
     }
 }
 
+#[test]
+fn settings_of_sessions_are_carried_over_where_they_can_be_read() {
+    let session = json!([{"class": "rest_framework.authentication.SessionAuthentication",
+        "base": "rest_framework.authentication.SessionAuthentication", "overrides": []}]);
+    let mut found = stock();
+    found["rest_framework"]["defaults"]["authentication"] = session;
+    found["django"]["sessions"] = json!({
+        "SESSION_ENGINE": "django.contrib.sessions.backends.cached_db", "SESSION_COOKIE_NAME": "sid",
+        "SESSION_COOKIE_DOMAIN": null, "CSRF_COOKIE_NAME": "csrftoken", "CSRF_USE_SESSIONS": true,
+        "CSRF_TRUSTED_ORIGINS": ["https://app.example"], "ALLOWED_HOSTS": ["*"],
+        "SECURE_PROXY_SSL_HEADER": ["HTTP_X_FORWARDED_PROTO", "https"],
+    });
+    let made = plan(&found);
+    let text = made.document.text();
+    for line in [
+        "session_cookie_name = \"sid\"",
+        "csrf_use_sessions = true",
+        "csrf_trusted_origins = [\"https://app.example\"]",
+    ] {
+        assert!(text.contains(line), "{line}:\n{text}");
+    }
+    assert!(!text.contains("csrf_cookie_name") && !text.contains("allowed_hosts"), "{text}");
+    assert!(text.contains("default_authentication_classes = [\"session\"]"), "{text}");
+    assert!(ids(&made, Effect::Note).contains(&"proxy-headers"));
+    found["django"]["sessions"]["SESSION_ENGINE"] = json!("django.contrib.sessions.backends.cache");
+    let made = plan(&found);
+    assert!(!made.document.text().contains("session_cookie_name"));
+    assert!(ids(&made, Effect::Differs).contains(&"authentication-classes"));
+}
+
 /// What is not told by a column must not be read as "everybody is active".
 #[test]
 fn who_is_active_is_never_guessed() {

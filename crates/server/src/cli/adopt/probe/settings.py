@@ -6,6 +6,10 @@ SIMPLE_JWT_KEYS = (
     "SLIDING_TOKEN_REFRESH_EXP_CLAIM", "SLIDING_TOKEN_LIFETIME", "SLIDING_TOKEN_REFRESH_LIFETIME", "CHECK_REVOKE_TOKEN", "REVOKE_TOKEN_CLAIM",
     "CHECK_USER_IS_ACTIVE",
 )
+SESSION_KEYS = (
+    "SESSION_ENGINE", "SESSION_SERIALIZER", "SESSION_COOKIE_NAME", "SESSION_COOKIE_DOMAIN", "CSRF_COOKIE_NAME", "CSRF_COOKIE_DOMAIN",
+    "CSRF_HEADER_NAME", "CSRF_USE_SESSIONS", "CSRF_TRUSTED_ORIGINS", "ALLOWED_HOSTS", "SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST",
+)
 HASHERS = ("PBKDF2PasswordHasher", "PBKDF2SHA1PasswordHasher", "Argon2PasswordHasher", "BCryptSHA256PasswordHasher", "BCryptPasswordHasher",
            "ScryptPasswordHasher", "MD5PasswordHasher")
 # Attributes of hashers that are work factors; anything else a subclass changes is code.
@@ -143,6 +147,7 @@ def django_settings():
         "data_upload_max_memory_size": settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
         "data_upload_max_number_fields": settings.DATA_UPLOAD_MAX_NUMBER_FIELDS,
         "data_upload_max_number_files": getattr(settings, "DATA_UPLOAD_MAX_NUMBER_FILES", 100),
+        "sessions": {key: plain(getattr(settings, key)) for key in SESSION_KEYS},
         "use_tz": bool(settings.USE_TZ),
         "time_zone": text(settings.TIME_ZONE),
         "language_code": text(settings.LANGUAGE_CODE),
