@@ -163,7 +163,7 @@ impl Identity {
 impl Authority {
     /// Tries the schemes in order: the first that does not abstain decides, and where one finds bad credentials ([`Failure`])
     /// the later ones are not tried. `caller` says whom a hash counts against ([`Scheme::Basic`]) and what a session's CSRF
-    /// check looks at ([`Scheme::Session`]); a [`ClientAddress`](crate::ClientAddress) alone does for the others. DRF 3.18
+    /// check looks at ([`Scheme::Session`]); a [`ClientAddress`] alone does for the others. DRF 3.18
     /// `Request._authenticate`.
     pub async fn authenticate<'r>(
         &self,

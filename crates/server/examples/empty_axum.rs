@@ -1,4 +1,4 @@
-//! The yardstick of `bench/first-figures`: an axum server whose one handler does nothing.
+//! The yardstick of `bench/run`: an axum server whose one handler does nothing.
 //!
 //! It answers the whoami document of one fixed user, so that the bytes on the wire weigh the same,
 //! and prints its address in the words of `countersign serve`.
