@@ -10,7 +10,6 @@ use countersign_formats::password::Password;
 use countersign_store::{TokenTable, User, UserId};
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, HeaderName};
-use zeroize::Zeroizing;
 
 use crate::authority::{Authority, UserIdSource};
 use crate::basic_header::decode_basic;
@@ -220,8 +219,9 @@ impl Authority {
         table: &TokenTable,
         headers: &HeaderMap,
     ) -> Result<Option<Principal>, Failure> {
-        let Some(key) = shown_token(headers, keyword)? else { return Ok(None) };
-        let user = self.store().token_owner(table, &key).await?.ok_or(Failure::UnknownToken)?;
+        let Some(header) = joined(headers, &AUTHORIZATION) else { return Ok(None) };
+        let Some(key) = shown_token(&header, keyword)? else { return Ok(None) };
+        let user = self.store().token_owner(table, key).await?.ok_or(Failure::UnknownToken)?;
         if !user.is_active {
             return Err(Failure::InactiveUser);
         }
@@ -378,20 +378,16 @@ enum Words<'a> {
     Many,
 }
 
-/// The one word after `keyword` in the `Authorization` header; `None` where another scheme is meant. DRF 3.18
+/// The one word after `keyword` in an `Authorization` header; `None` where another scheme is meant. DRF 3.18
 /// `TokenAuthentication.authenticate`.
-pub(crate) fn shown_token(headers: &HeaderMap, keyword: &str) -> Result<Option<Zeroizing<String>>, Failure> {
-    let Some(header) = joined(headers, &AUTHORIZATION) else { return Ok(None) };
-    match after_keyword(&header, keyword) {
+pub(crate) fn shown_token<'h>(header: &'h [u8], keyword: &str) -> Result<Option<&'h str>, Failure> {
+    match after_keyword(header, keyword) {
         None => Ok(None),
         Some(Words::None) => Err(Failure::BadHeader("Invalid token header. No credentials provided.")),
         Some(Words::Many) => Err(Failure::BadHeader("Invalid token header. Token string should not contain spaces.")),
-        Some(Words::One(word)) => match std::str::from_utf8(word) {
-            Ok(word) => Ok(Some(Zeroizing::new(word.to_owned()))),
-            Err(_) => {
-                Err(Failure::BadHeader("Invalid token header. Token string should not contain invalid characters."))
-            }
-        },
+        Some(Words::One(word)) => std::str::from_utf8(word).map(Some).map_err(|_| {
+            Failure::BadHeader("Invalid token header. Token string should not contain invalid characters.")
+        }),
     }
 }
 

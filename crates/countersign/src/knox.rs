@@ -4,9 +4,10 @@ use countersign_formats::django_time::truncate_to_microseconds;
 use countersign_formats::knox_token::KnoxToken;
 use countersign_store::{KnoxOwner, NewKnoxToken, User};
 use http::HeaderMap;
+use http::header::AUTHORIZATION;
 use zeroize::Zeroizing;
 
-use crate::authenticate::{Credential, Identity, Principal, shown_token};
+use crate::authenticate::{Credential, Identity, Principal, joined, shown_token};
 use crate::{Authority, Failure};
 
 /// What a client gets for a login at Knox's view.
@@ -24,8 +25,9 @@ impl Authority {
     /// An expired token is refused and its user's expired tokens are deleted. Under `AUTO_REFRESH` a token that is used ends later.
     pub(crate) async fn by_knox(&self, headers: &HeaderMap) -> Result<Option<(User, String)>, Failure> {
         let settings = &self.settings().knox;
-        let Some(token) = shown_token(headers, &settings.auth_header_prefix)? else { return Ok(None) };
-        let token = KnoxToken::from_text(&token);
+        let Some(header) = joined(headers, &AUTHORIZATION) else { return Ok(None) };
+        let Some(token) = shown_token(&header, &settings.auth_header_prefix)? else { return Ok(None) };
+        let token = KnoxToken::from_text(token);
         let digest = token.digest(settings.hash);
         let found = self.store().knox_owner(&digest, token.key()).await?.ok_or(Failure::UnknownToken)?;
         let now = self.now();

@@ -7,8 +7,9 @@ use std::fmt;
 use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::User;
 use crate::driver::Commits;
+use crate::value::Value;
+use crate::{Store, StoreError, User};
 
 const SHARDS: usize = 16;
 /// Users in a shard at most; then it begins anew. About 5 MiB in all.
@@ -26,9 +27,37 @@ struct Shard<K> {
     users: HashMap<K, User>,
 }
 
+impl Store {
+    /// The user that `statement` finds by its one parameter, `key`: from memory, while nothing was committed since the last time.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub(crate) async fn remembered_user<K, Q>(
+        &self,
+        remembered: &Remembered<K>,
+        statement: &str,
+        key: &Q,
+    ) -> Result<Option<User>, StoreError>
+    where
+        K: Borrow<Q> + Eq + Hash,
+        Q: ToOwned<Owned = K> + Eq + Hash + ?Sized,
+        for<'v> Value<'v>: From<&'v Q>,
+    {
+        let commits = self.driver().commits();
+        if let Some(known) = commits.and_then(|commits| remembered.get(key, commits)) {
+            return Ok(Some(known));
+        }
+        let found = self.driver().query_opt(statement, &[key.into()], |row| self.users().read(row)).await?;
+        if let (Some(commits), Some(user)) = (commits, &found) {
+            remembered.put(key.to_owned(), user.clone(), commits);
+        }
+        Ok(found)
+    }
+}
+
 impl<K: Eq + Hash> Remembered<K> {
     /// The user, if known and the database is still in the state `now`.
-    pub(crate) fn get<Q>(&self, key: &Q, now: Commits) -> Option<User>
+    fn get<Q>(&self, key: &Q, now: Commits) -> Option<User>
     where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
@@ -39,7 +68,7 @@ impl<K: Eq + Hash> Remembered<K> {
 
     /// Remembers a user who was read *after* the database was seen in the state `before`: while it is in that state, nothing has
     /// been committed since, so that what was read still stands.
-    pub(crate) fn put(&self, key: K, user: User, before: Commits) {
+    fn put(&self, key: K, user: User, before: Commits) {
         let mut shard = self.shard(&key);
         if shard.state != Some(before) || shard.users.len() >= USERS_IN_A_SHARD {
             shard.users.clear();

@@ -66,16 +66,7 @@ impl Store {
         if key.contains('\0') {
             return Ok(None);
         }
-        let commits = self.driver().commits();
-        let known = commits.and_then(|commits| table.0.owners.get(key, commits));
-        if known.is_some() {
-            return Ok(known);
-        }
-        let owner = self.driver().query_opt(&table.0.owner, &[key.into()], |row| self.users().read(row)).await?;
-        if let (Some(commits), Some(owner)) = (commits, &owner) {
-            table.0.owners.put(key.to_owned(), owner.clone(), commits);
-        }
-        Ok(owner)
+        self.remembered_user(&table.0.owners, &table.0.owner, key).await
     }
 
     /// The user's key, or `fresh` from now on if there is none. Of several first logins at once, all get the same key (DRF 3.18

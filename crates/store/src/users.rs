@@ -96,16 +96,7 @@ impl Store {
         if !users.id_type.holds(id) {
             return Ok(None);
         }
-        let commits = self.driver().commits();
-        let known = commits.and_then(|commits| users.remembered.get(id, commits));
-        if known.is_some() {
-            return Ok(known);
-        }
-        let user = self.driver().query_opt(&users.by_id, &[id.into()], |row| users.read(row)).await?;
-        if let (Some(commits), Some(user)) = (commits, &user) {
-            users.remembered.put(id.clone(), user.clone(), commits);
-        }
-        Ok(user)
+        self.remembered_user(&users.remembered, &users.by_id, id).await
     }
 
     /// The rest of what is known about a user.
