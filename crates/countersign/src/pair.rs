@@ -157,8 +157,12 @@ impl Authority {
         if !self.settings().simple_jwt.blacklist_after_rotation {
             return Ok(());
         }
-        // Any token with that id, whatever its type.
-        match self.blacklist_refusal(TokenType::Refresh, &claims).await? {
+        self.verify_is_not_blacklisted(&claims).await
+    }
+
+    /// Refuses what the blacklist has, in the words of SimpleJWT's verify: any token with that id, whatever its type.
+    pub(crate) async fn verify_is_not_blacklisted(&self, claims: &Claims) -> Result<(), Failure> {
+        match self.blacklist_refusal(TokenType::Refresh, claims).await? {
             None => Ok(()),
             Some(Refusal::Blacklisted) => Err(Failure::VerifiedBlacklisted),
             Some(refusal) => Err(Failure::Token(refusal)),

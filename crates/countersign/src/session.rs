@@ -122,12 +122,7 @@ impl Authority {
         let settings = &self.settings().simple_jwt;
         let is = |kind: TokenType| check_token(&claims, kind, &settings.rules, now).is_ok();
         let is_refresh = is(TokenType::Refresh);
-        // Any token with that id, whatever its type.
-        match self.blacklist_refusal(TokenType::Refresh, &claims).await? {
-            None => {}
-            Some(Refusal::Blacklisted) => return Err(Failure::VerifiedBlacklisted),
-            Some(refusal) => return Err(Failure::Token(refusal)),
-        }
+        self.verify_is_not_blacklisted(&claims).await?;
         if is_refresh || self.named_session(&claims).is_some() {
             let guest = self.guest(&mut claims, now)?;
             let facts = self.store().family_facts(&guest.presented).await?;
