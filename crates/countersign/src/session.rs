@@ -1,7 +1,7 @@
 //! Sessions: SimpleJWT's refresh, verify and blacklist where families of refresh tokens are kept (`docs/sessions.md`).
 
 use countersign_formats::json::Value;
-use countersign_formats::jwt::{Cause, Claims, Refusal, TokenType, check_token, decode};
+use countersign_formats::jwt::{Cause, Claims, Refusal, TokenType, check_token};
 use countersign_store::{
     Exchange, FamilyFacts, FamilyOutcome, FamilyStep, NewSession, Presented, Refreshing, SessionFacts, Successor, User,
     UserId,
@@ -271,8 +271,7 @@ impl Authority {
     /// Steps 1 to 15 of SPEC §6.3 but the blacklist, which has its say in the family's facts.
     fn accept_unless_void(&self, token: &str, class: TokenType, now: Timestamp) -> Result<Claims, Failure> {
         let settings = &self.settings().simple_jwt;
-        let claims =
-            decode(token.as_bytes(), &settings.verifying_keys, &settings.rules, now).map_err(Failure::Token)?;
+        let claims = self.decoded(token, now)?;
         check_token(&claims, class, &settings.rules, now).map_err(Failure::Token)?;
         Ok(claims)
     }
