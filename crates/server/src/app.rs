@@ -13,13 +13,14 @@ use countersign_store::Store;
 use http::{HeaderValue, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::{Config, Resource, SchemeChoice};
 use crate::database::SESSIONS_OFF;
+use crate::head_timer::HeadTimer;
 use crate::routes::Routes;
 use crate::view::View;
 
@@ -114,7 +115,7 @@ impl App {
         let graceful = GracefulShutdown::new();
         let mut builder = http1::Builder::new();
         builder
-            .timer(TokioTimer::new())
+            .writev(false) // heads and bodies are short: copied into one buffer they cost less than two for the kernel
             .header_read_timeout(self.header_timeout)
             .max_buf_size(MAX_HEAD_BYTES)
             .max_headers(MAX_HEADERS);
@@ -141,7 +142,8 @@ impl App {
                 let routes = Arc::clone(&routes);
                 async move { Ok::<_, Infallible>(routes.answer(peer, request).await) }
             });
-            let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
+            let connection = builder.clone().timer(HeadTimer::new()).serve_connection(TokioIo::new(stream), service);
+            let connection = graceful.watch(connection);
             tokio::spawn(async move {
                 if let Err(error) = connection.await {
                     tracing::debug!(%error, "connection ended");
