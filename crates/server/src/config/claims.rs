@@ -117,7 +117,7 @@ mod tests {
             ("[claims]\na = { column = \"b\", value = 1 }", "countersign.toml:4: claims.a: must be one of"),
             ("[claims]\na = {}", "countersign.toml:4: claims.a: must be one of"),
             ("[claims]\na = { value = 2026-01-01 }", "countersign.toml:4: claims.a: has a date"),
-            ("[claims]\na = { colunm = \"b\" }", "countersign.toml:4: claims.a.colunm: unknown"),
+            ("[claims]\na = { colunm = \"b\" }", "countersign.toml:4: claims.a: unknown key \"colunm\"; did you mean"),
             (
                 "[sessions]\nclaim = \"a\"\n[claims]\na = { value = 1 }",
                 "countersign.toml:4: sessions.claim: \"a\" is taken",
