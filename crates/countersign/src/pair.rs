@@ -79,6 +79,7 @@ impl Authority {
     }
 
     /// A new access token for a refresh token, and a new refresh token under rotation. SimpleJWT 5.5 `TokenRefreshSerializer`.
+    /// [Declared claims](crate::settings::DeclaredClaim) are read again.
     ///
     /// Where there are sessions, a token has one successor ever, and gets it again within the window (`docs/sessions.md`).
     ///
@@ -108,6 +109,8 @@ impl Authority {
                 }
             }
         };
+        let presented = claims.clone();
+        self.set_declared_claims(&mut claims, user.as_ref()).await?;
         let access =
             claims.access_from_refresh(&settings.rules, now, settings.access_token_lifetime, &self.fresh_jti()?);
         let access = self.sign(&access);
@@ -115,7 +118,7 @@ impl Authority {
             return Ok(Refreshed { access, refresh: None });
         }
         let owner = user.map(|user| user.id);
-        let presented = self.outstanding(&claims, &self.sign(&claims), owner.clone(), now);
+        let presented = self.outstanding(&presented, &self.sign(&presented), owner.clone(), now);
         claims.rotate_in_place(&settings.rules, now, settings.refresh_token_lifetime, &self.fresh_jti()?);
         let successor = self.sign(&claims);
         if is_recorded {
@@ -139,13 +142,14 @@ impl Authority {
         self.refreshing_user(claims).await
     }
 
-    /// A sliding token with a new expiry. SimpleJWT 5.5 `TokenRefreshSlidingSerializer`; the user is not looked at.
+    /// A sliding token with a new expiry. SimpleJWT 5.5 `TokenRefreshSlidingSerializer`; the user is not looked at, but to
+    /// read [declared claims](crate::settings::DeclaredClaim) again.
     ///
     /// Differs: the outstanding row's `expires_at` moves to the end of the refresh period, so that flushing expired rows does
     /// not bring a blacklisted token back.
     ///
     /// # Errors
-    /// [`Failure::Token`], [`Failure::Store`].
+    /// [`Failure::Token`], [`Failure::Store`]; with declared claims those of [`refresh`](Self::refresh).
     pub async fn refresh_sliding(&self, token: &str) -> Result<String, Failure> {
         let now = self.now();
         let settings = &self.settings().simple_jwt;
@@ -153,6 +157,10 @@ impl Authority {
         check_issuer_is_text(&claims)?;
         let refresh_exp = &settings.sliding_token_refresh_exp_claim;
         check_claim_not_expired(&claims, refresh_exp, &settings.rules, now).map_err(Failure::Token)?;
+        if self.claim_reader().is_some() {
+            let user = self.refreshing_user(&claims).await?;
+            self.set_declared_claims(&mut claims, user.as_ref()).await?;
+        }
         claims.set_times(now, settings.sliding_token_lifetime);
         if self.settings().apps.token_blacklist
             && let Some(jti) = self.jti_of(&claims)
@@ -248,6 +256,7 @@ impl Authority {
         if settings.check_revoke_token {
             claims.set(&settings.revoke_token_claim, Value::from(password_claim(user)));
         }
+        self.set_declared_claims(&mut claims, Some(user)).await?;
         Ok(claims)
     }
 
