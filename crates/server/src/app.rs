@@ -1,7 +1,6 @@
 //! A server put together from its configuration, and the loop that accepts connections.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +10,7 @@ use countersign::clock::{Clock, Entropy, SystemClock, SystemEntropy};
 use countersign::settings::ClaimSource;
 use countersign::{Authority, Scheme};
 use countersign_store::Store;
-use http::{HeaderValue, Request};
-use hyper::body::Incoming;
+use http::HeaderValue;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -145,10 +143,7 @@ impl App {
             };
             let _ = stream.set_nodelay(true);
             let (routes, peer) = (Arc::clone(&self.routes), peer.ip());
-            let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-                let routes = Arc::clone(&routes);
-                async move { Ok::<_, Infallible>(routes.answer(peer, request).await) }
-            });
+            let service = hyper::service::service_fn(move |request| Arc::clone(&routes).answer(peer, request));
             let connection = builder.clone().timer(HeadTimer::new()).serve_connection(TokioIo::new(stream), service);
             let connection = graceful.watch(connection);
             tokio::spawn(async move {

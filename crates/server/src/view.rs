@@ -105,13 +105,13 @@ impl View {
         }
     }
 
-    /// Serves one request.
+    /// Serves one request. It stays where it is, here and below: what is handed on by value, a future holds twice.
     pub(crate) async fn serve(
         &self,
         authority: &Authority,
         settings: &ViewSettings,
         peer: IpAddr,
-        request: Request<RequestBody>,
+        request: &mut Request<RequestBody>,
     ) -> Response<Body> {
         let query_format = match (&settings.format_override, request.uri().query()) {
             (Some(name), Some(query)) => format_from_query(query, name),
@@ -140,16 +140,16 @@ impl View {
         authority: &Authority,
         settings: &ViewSettings,
         peer: IpAddr,
-        request: Request<RequestBody>,
+        request: &mut Request<RequestBody>,
     ) -> Outcome {
         let client = settings.trusted_proxies.client_of(peer, request.headers());
-        let (request, form_token) = if self.may_carry_form_token(&request) {
+        let form_token = if self.may_carry_form_token(request) {
             match Box::pin(self.form_token(settings, request)).await {
-                Ok(read) => read,
+                Ok(token) => token,
                 Err(failure) => return Outcome { result: Err(failure), read_session: true },
             }
         } else {
-            (request, None)
+            None
         };
         let mut caller = Caller::from(client);
         if self.has_sessions() {
@@ -189,22 +189,22 @@ impl View {
         self.schemes.iter().any(|scheme| matches!(scheme, Scheme::Session))
     }
 
-    /// The CSRF token in such a form, with the request to go on with: its body is read before anybody is authenticated. Django
-    /// 5.2 `CsrfViewMiddleware._check_token` looks at `request.POST` first.
+    /// The CSRF token in such a form; its body is read before anybody is authenticated, and left to be read again. Django 5.2
+    /// `CsrfViewMiddleware._check_token` looks at `request.POST` first.
     async fn form_token(
         &self,
         settings: &ViewSettings,
-        request: Request<RequestBody>,
-    ) -> Result<(Request<RequestBody>, Option<FieldText>), Failure> {
-        let (head, body) = request.into_parts();
-        let body = collect(body, settings).await?;
-        let content_type = joined_header(&head.headers, &CONTENT_TYPE);
+        request: &mut Request<RequestBody>,
+    ) -> Result<Option<FieldText>, Failure> {
+        let body = collect(request, settings).await?;
+        *request.body_mut() = RequestBody::Right(Full::new(body.clone()));
+        let content_type = joined_header(request.headers(), &CONTENT_TYPE);
         let parsed = parse(content_type.as_deref(), &body, &[Parser::Form, Parser::Multipart], &settings.limits);
         let token = parsed.ok().and_then(|data| data.into_fields().ok()).and_then(|fields| {
             let field = CharField { name: "csrfmiddlewaretoken", trim: false };
             read_fields(&fields, &[field]).ok()?.pop()
         });
-        Ok((Request::from_parts(head, RequestBody::Right(Full::new(body))), token))
+        Ok(token)
     }
 
     async fn answer(
@@ -213,7 +213,7 @@ impl View {
         settings: &ViewSettings,
         identity: &Identity,
         client: ClientAddress,
-        request: Request<RequestBody>,
+        request: &mut Request<RequestBody>,
     ) -> Result<Answer, Failure> {
         let method = request.method();
         authority.permit(&self.permissions, identity, method.as_str()).await?;
@@ -245,11 +245,10 @@ impl View {
         &self,
         settings: &ViewSettings,
         fields: &[CharField<'_>],
-        request: Request<RequestBody>,
+        request: &mut Request<RequestBody>,
     ) -> Result<Vec<FieldText>, Failure> {
-        let (head, body) = request.into_parts();
-        let content_type = joined_header(&head.headers, &CONTENT_TYPE);
-        let body = collect(body, settings).await?;
+        let body = collect(request, settings).await?;
+        let content_type = joined_header(request.headers(), &CONTENT_TYPE);
         let data = parse(content_type.as_deref(), &body, &self.parsers, &settings.limits).map_err(body_failure)?;
         let fields_given = data.into_fields().map_err(|error| Failure::NonField(error.to_string()))?;
         read_fields(&fields_given, fields).map_err(Failure::Fields)
@@ -363,8 +362,9 @@ impl View {
     }
 }
 
-/// The whole body, bounded in size and time.
-async fn collect(body: RequestBody, settings: &ViewSettings) -> Result<Bytes, Failure> {
+/// The whole body, bounded in size and time; none is left.
+async fn collect(request: &mut Request<RequestBody>, settings: &ViewSettings) -> Result<Bytes, Failure> {
+    let body = std::mem::replace(request.body_mut(), RequestBody::Right(Full::default()));
     let limited = Limited::new(body, settings.limits.memory);
     match tokio::time::timeout(settings.body_timeout, limited.collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
