@@ -64,6 +64,9 @@ pub(crate) struct RecordStatements {
     /// PostgreSQL alone: a recorded token void and its successor recorded, in one statement; neither where it is unknown, or void
     /// already: unique indexes of `jti` and `token_id`, primary key of the user table.
     pub(crate) rotate: String,
+    /// PostgreSQL alone: an exchange in a family, in one statement ([`Store::exchange_at_once`]): primary keys, the unique indexes of
+    /// `jti`, `token_id` and `child_jti`.
+    pub(crate) exchange: String,
 }
 
 impl RecordStatements {
@@ -85,6 +88,27 @@ impl RecordStatements {
                      ON CONFLICT (token_id) DO NOTHING RETURNING token_id
                  )
                  {insert} SELECT $3, $4, $5, $6, (SELECT u.{id} FROM {table} u WHERE u.{id} = $7) FROM void"
+            ),
+            exchange: format!(
+                "WITH held AS (
+                     SELECT f.sid FROM countersign_session f WHERE f.sid = $1 AND f.ended_at IS NULL FOR NO KEY UPDATE
+                 ), void AS (
+                     INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id)
+                     SELECT $2, o.id FROM held, token_blacklist_outstandingtoken o WHERE o.jti = CAST($3 AS text)
+                     ON CONFLICT (token_id) DO NOTHING RETURNING token_id
+                 ), rotated AS (
+                     INSERT INTO countersign_rotation
+                         (parent_jti, sid, child_jti, rotated_at, child_iat, child_exp, access_exp, expires_at)
+                     SELECT CAST($3 AS text), held.sid, CAST($4 AS text), $5, $6, $7, $8, $9 FROM held, void
+                     RETURNING sid
+                 ), recorded AS (
+                     {insert} SELECT CAST($4 AS text), $10, $11, $12, (SELECT u.{id} FROM {table} u WHERE u.{id} = $13)
+                     FROM rotated
+                 )
+                 UPDATE countersign_session f
+                 SET refreshed_at = $14, idle_expires_at = $15,
+                     keep_until = CASE WHEN f.keep_until < $16 THEN $16 ELSE f.keep_until END
+                 FROM rotated WHERE f.sid = rotated.sid"
             ),
         }
     }
@@ -334,7 +358,7 @@ impl OutstandingToken {
     }
 
     /// `jti`, `token`, `created_at`, `expires_at`, `user_id`.
-    fn values(&self) -> [Value<'_>; 5] {
+    pub(crate) fn values(&self) -> [Value<'_>; 5] {
         [
             self.jti.as_str().into(),
             self.token.as_str().into(),

@@ -94,6 +94,9 @@ pub(crate) fn of_postgres(apps: InstalledApps, record: &RecordStatements) -> Vec
     let mut statements = Vec::new();
     if apps.token_blacklist {
         statements.push(Listed { name: "rotate", text: Cow::Owned(record.rotate.clone()) });
+        if apps.countersign {
+            statements.push(Listed { name: "exchange", text: Cow::Owned(record.exchange.clone()) });
+        }
     }
     statements
 }

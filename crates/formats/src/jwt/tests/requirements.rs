@@ -163,7 +163,11 @@ fn signatures_of_other_lengths_are_refused() {
     }
     for length in [1, 45, 85, 89, 301] {
         let other = format!("{signed}.{}", "A".repeat(length));
-        assert_eq!(read(&other, &Rules::default()).unwrap_err(), Refusal::Invalid(Cause::Base64("signature")), "{length}");
+        assert_eq!(
+            read(&other, &Rules::default()).unwrap_err(),
+            Refusal::Invalid(Cause::Base64("signature")),
+            "{length}"
+        );
     }
 }
 
