@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::error::Position;
 use super::text::push_code_point;
 use super::{DecodeError, Integer, Object, SyntaxError, SyntaxErrorKind as Kind, Text, Value, detect_and_decode};
+use crate::scan;
 
 /// Objects and arrays inside one another, at most. Python's own limit is its call stack: about 940 levels under DRF, where
 /// the original crashes.
@@ -342,7 +343,8 @@ impl<'a> Parser<'a> {
     /// Moves to the next quote, backslash, control character or the end.
     fn skip_plain(&mut self) {
         let rest = &self.text[self.at..];
-        self.at += rest.iter().position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\').unwrap_or(rest.len());
+        let ends_plain = |byte| byte < 0x20 || byte == b'"' || byte == b'\\';
+        self.at += scan::position(rest, ends_plain).unwrap_or(rest.len());
     }
 
     fn skip_blanks(&mut self) {

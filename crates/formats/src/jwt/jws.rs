@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::{Cause, Rules, SigningKey, VerifyingKey};
 use crate::json::{self, LoadError, NonFinite, Object, Value};
+use crate::scan;
 
 const HEADER: &str = "header";
 const PAYLOAD: &str = "payload";
@@ -39,11 +40,11 @@ pub(super) fn open(token: &[u8], keys: &[VerifyingKey], rules: &Rules) -> Result
     if token.len() > rules.max_len {
         return Err(Cause::TooLong(rules.max_len));
     }
-    let mut parts = token.split(|&byte| byte == b'.');
-    let (Some(header), Some(payload), Some(signature), None) = (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
+    let (header, rest) = at_dot(token).ok_or(Cause::Parts)?;
+    let (payload, signature) = at_dot(rest).ok_or(Cause::Parts)?;
+    if at_dot(signature).is_some() {
         return Err(Cause::Parts);
-    };
+    }
     let signed = &token[..header.len() + 1 + payload.len()];
     let bare = bare_part(signature, SIGNATURE, rules)?;
     let mut longest = [0; LONGEST_SIGNATURE];
@@ -65,6 +66,12 @@ pub(super) fn open(token: &[u8], keys: &[VerifyingKey], rules: &Rules) -> Result
         }
     }
     unwrap_part(payload, PAYLOAD, rules)
+}
+
+/// What stands before and after the first full stop.
+fn at_dot(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let dot = scan::position(text, |byte| byte == b'.')?;
+    Some((&text[..dot], &text[dot + 1..]))
 }
 
 /// Step 4: the payload's members.
