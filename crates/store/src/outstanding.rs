@@ -100,7 +100,7 @@ impl RecordStatements {
                      INSERT INTO countersign_rotation
                          (parent_jti, sid, child_jti, rotated_at, child_iat, child_exp, access_exp, expires_at)
                      SELECT CAST($3 AS text), held.sid, CAST($4 AS text), $5, $6, $7, $8, $9 FROM held, void
-                     RETURNING sid
+                     RETURNING parent_jti
                  ), recorded AS (
                      {insert} SELECT CAST($4 AS text), $10, $11, $12, (SELECT u.{id} FROM {table} u WHERE u.{id} = $13)
                      FROM rotated
@@ -108,7 +108,7 @@ impl RecordStatements {
                  UPDATE countersign_session f
                  SET refreshed_at = $14, idle_expires_at = $15,
                      keep_until = CASE WHEN f.keep_until < $16 THEN $16 ELSE f.keep_until END
-                 FROM rotated WHERE f.sid = rotated.sid"
+                 FROM rotated WHERE f.sid = $1"
             ),
         }
     }
