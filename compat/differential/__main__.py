@@ -64,10 +64,10 @@ def run(options, database):
     else:
         from . import headers as kind
 
-        world = kind.prepare(database)
+        world = kind.prepare()
         decide, generate, arguments = kind.Original(), kind.Cases(world), ["headers", f"sqlite:///{database}"]
     verdicts = engine.Verdicts(options.verdicts, *arguments)
-    return engine.run(verdicts, generate, decide, kind.agree, kind.RULES, **common)
+    return engine.run(verdicts, generate, decide, kind, **common)
 
 
 sys.exit(main())

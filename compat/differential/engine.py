@@ -64,13 +64,14 @@ def check_lines(rules):
         assert f"\n| {rule.line}" in text, f"docs/differences.md has no line that begins with {rule.line!r}"
 
 
-def run(verdicts, generate, decide, agree, rules, count, state_file, seed):
+def run(verdicts, generate, decide, kind, count, state_file, seed):
     """Makes `count` cases in batches, compares, and adds to the counts in the state file.
 
-    `generate(number)` makes the settings and cases of a batch, `decide(settings, case)` is the original's verdict, and
-    `agree(ours, theirs)` says whether both mean the same. Raises Unexplained.
+    `generate(number)` makes the settings and cases of a batch, `decide(settings, case)` is the original's verdict. Of the module
+    `kind`, `agree(ours, theirs)` says whether both mean the same, `gains(ours, theirs)` whether ours lets in where theirs does
+    not, or lets in another, and RULES explain the rest. Raises Unexplained.
     """
-    check_lines(rules)
+    check_lines(kind.RULES)
     counts = collections.Counter()
     start = time.monotonic()
     for number in range(0, count, BATCH):
@@ -80,21 +81,18 @@ def run(verdicts, generate, decide, agree, rules, count, state_file, seed):
         theirs = [decide(settings, case) for case in cases]
         for case, ours, their in zip(cases, verdicts.read(len(cases)), theirs, strict=True):
             counts["cases"] += 1
-            counts["accepted by both" if agree(ours, their) and accepts(their) else "compared"] += 1
-            if not agree(ours, their):
-                # Accepting more, or something else, is never explained.
-                rule = None if accepts(ours) else next((r for r in rules if r.covers(settings, case, ours, their)), None)
-                if rule is None:
-                    raise Unexplained(settings, case, ours, their)
-                counts[f"differs: {rule.line}"] += 1
+            if kind.agree(ours, their):
+                counts["accepted by both" if kind.accepts(ours) else "refused by both"] += 1
+                continue
+            # Accepting more, or something else, is never explained.
+            rules = [] if kind.gains(ours, their) else kind.RULES
+            rule = next((rule for rule in rules if rule.covers(settings, case, ours, their)), None)
+            if rule is None:
+                raise Unexplained(settings, case, ours, their)
+            counts[f"differs: {rule.line}"] += 1
     counts["seconds"] = int(time.monotonic() - start)
     save(state_file, seed, counts)
     return counts
-
-
-def accepts(verdict):
-    """Whether a verdict lets somebody in: `A`ccepted tokens, matching passwords, users found."""
-    return verdict.startswith(("A", "1")) or "\nuser " in f"\n{verdict}" or "\nclaims " in f"\n{verdict}"
 
 
 def save(state_file, seed, counts):

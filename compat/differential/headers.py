@@ -3,8 +3,6 @@
 import base64
 import json
 import random
-import tempfile
-from datetime import timedelta
 
 from django.contrib.auth.models import User
 from django.core.management import call_command
@@ -56,7 +54,7 @@ class World:
         return signed + b"." + tokens.b64(tokens.hmac.digest(tokens.KEY.encode(), signed, tokens.HASHES["HS256"]))
 
 
-def prepare(path):
+def prepare():
     """Makes the database that both read."""
     call_command("migrate", verbosity=0)
     return World()
@@ -76,7 +74,8 @@ class Cases:
         secret = tokens.make(rng, BATCH_OF_TOKENS) if rng.random() < 0.15 else rng.choice(self.world.secrets)
         if rng.random() < 0.25:
             secret = change(rng, secret, ALPHABET)
-        header = rng.choice(KEYWORDS) + rng.choice(BLANKS) + secret
+        keyword = rng.choice(KEYWORDS) if rng.random() < 0.4 else usual_keyword(secret)
+        header = keyword + rng.choice(BLANKS) + secret
         draw = rng.random()
         if draw < 0.15:
             header = change(rng, header, ALPHABET)
@@ -85,6 +84,12 @@ class Cases:
         elif draw < 0.22:
             header = rng.choice([b" ", b"\t", b""]) + header
         return bytes(byte for byte in header if byte == 9 or byte >= 32 and byte != 127)
+
+
+def usual_keyword(secret):
+    if secret.startswith(b"ey"):
+        return b"Bearer"
+    return b"Token" if len(secret) in (40, 64) else b"Basic"
 
 
 class Original:
@@ -98,6 +103,7 @@ class Original:
 
     def __call__(self, _, header):
         self.request.META["HTTP_AUTHORIZATION"] = header.decode("latin-1")
+        self.request.__dict__.pop("headers", None)  # which Django keeps once it is made
         alone = [self.answer(authentication) for authentication in self.classes]
         return "\n".join([*alone, next((answer for answer in alone if answer != "none"), "none")])
 
@@ -119,6 +125,15 @@ class Original:
 
 def agree(ours, theirs):
     return ours == theirs
+
+
+def accepts(verdict):
+    """Whether any scheme lets somebody in."""
+    return any(line.startswith(("user ", "claims ")) for line in verdict.split("\n"))
+
+
+def gains(ours, theirs):
+    return any(accepts(line) for _, line, _ in differing(ours, theirs))
 
 
 def differing(ours, theirs):

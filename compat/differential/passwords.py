@@ -133,6 +133,14 @@ def agree(ours, theirs):
     return ours[:2] == theirs if theirs.startswith("1") else ours[:1] == theirs
 
 
+def accepts(verdict):
+    return verdict.startswith("1")
+
+
+def gains(ours, theirs):
+    return accepts(ours)
+
+
 RULES = [
     Rule("stored hash of a known algorithm, broken fields", lambda _, case, ours, theirs: theirs.startswith("C")),
     Rule("`argon2` strings with `v=18`", lambda _, case, ours, theirs: "v=18" in unpack(case)[1] and unpack(case)[1].startswith("argon2$")),

@@ -198,6 +198,14 @@ def agree(ours, theirs):
     return ours.partition("\t")[0] == theirs if ours.startswith("R") else ours == theirs
 
 
+def accepts(verdict):
+    return verdict.startswith("A")
+
+
+def gains(ours, theirs):
+    return accepts(ours)
+
+
 def part(token, number):
     """A part of a token as JSON, read as leniently as can be; None for what is none."""
     try:
