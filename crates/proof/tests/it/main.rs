@@ -1,5 +1,8 @@
 //! Every target over its seeds and a fixed number of mutations of them.
 
+mod promises;
+mod secrets;
+
 use std::path::{Path, PathBuf};
 
 use countersign_proof::{Budget, TARGETS, fuzz, seeds};
