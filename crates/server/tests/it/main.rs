@@ -1,5 +1,6 @@
 //! Black-box tests: a real server on a real socket, with a clock that the test sets.
 
+mod canary;
 mod claims;
 mod database;
 mod exchanges;
@@ -8,4 +9,5 @@ mod knox;
 mod logins;
 mod policies;
 mod race;
+mod register;
 mod sessions;
