@@ -114,7 +114,7 @@ fn pair(source: &Source, algorithm: Algorithm, secret_key: &str) -> Result<Keys,
         None => None,
         Some((name, text)) => {
             let key = SigningKey::read(algorithm, &text).map_err(|error| source.error(&name, error))?;
-            Some(match &kid {
+            Some(match kid {
                 Some(kid) => key.named(kid),
                 None => key,
             })
@@ -132,7 +132,7 @@ fn pair(source: &Source, algorithm: Algorithm, secret_key: &str) -> Result<Keys,
                     "is not the public half of signing_key: tokens given out would be refused. Give its public half, or remove this key",
                 ));
             }
-            Some(match &kid {
+            Some(match kid {
                 Some(kid) => key.named(kid),
                 None => key,
             })
