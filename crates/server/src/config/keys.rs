@@ -141,12 +141,11 @@ fn pair(source: &Source, algorithm: Algorithm, secret_key: &str) -> Result<Keys,
     let issues = signing.is_some();
     let verifying = verifying.or_else(|| signing.as_ref().map(SigningKey::verifying_key)).into_iter().collect();
     // As in SimpleJWT, SIGNING_KEY is SECRET_KEY unless it is given. What it signed nobody would accept.
-    let signing = match signing {
-        Some(signing) => signing,
-        None => {
-            let secret = HmacSecret::new(secret_key.as_bytes()).map_err(|error| source.error("secret_key", error))?;
-            SigningKey::hmac(HmacAlgorithm::Hs256, &secret)
-        }
+    let signing = if let Some(signing) = signing {
+        signing
+    } else {
+        let secret = HmacSecret::new(secret_key.as_bytes()).map_err(|error| source.error("secret_key", error))?;
+        SigningKey::hmac(HmacAlgorithm::Hs256, &secret)
     };
     Ok(Keys { signing, issues, verifying })
 }
