@@ -244,6 +244,8 @@ pub struct SimpleJwt {
     pub update_last_login: bool,
     /// ALGORITHM and `SIGNING_KEY`: the key owns its algorithm.
     pub signing_key: SigningKey,
+    /// Whether tokens are given out. Where only public keys are known they are not, and `signing_key` makes none.
+    pub issues: bool,
     /// What tokens are verified with.
     pub verifying_keys: Vec<VerifyingKey>,
     /// AUDIENCE, ISSUER, LEEWAY, `TOKEN_TYPE_CLAIM`, `JTI_CLAIM`.
@@ -279,6 +281,7 @@ impl SimpleJwt {
             rotate_refresh_tokens: false,
             blacklist_after_rotation: false,
             update_last_login: false,
+            issues: true,
             verifying_keys: vec![signing_key.verifying_key()],
             signing_key,
             rules: Rules::default(),

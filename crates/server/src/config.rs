@@ -6,6 +6,7 @@ mod database;
 mod django_sessions;
 mod duration;
 mod hashing;
+mod keys;
 mod knox;
 mod raw;
 mod resolve;

@@ -1,5 +1,6 @@
-//! Verdicts of the original, Wycheproof, and the requirements J1 to J13.
+//! Verdicts of the original, Wycheproof, keys, and the requirements J1 to J13.
 
+mod keys;
 mod made;
 mod recorded;
 mod register;

@@ -66,7 +66,13 @@ pub(super) struct RawSimpleJwt {
     pub signing_key: Option<SecretText>,
     /// Ours: `SIGNING_KEY` in a file.
     pub signing_key_file: Option<PathBuf>,
-    pub verifying_key: Option<String>,
+    pub verifying_key: Option<SecretText>,
+    /// Ours: `VERIFYING_KEY` in a file.
+    pub verifying_key_file: Option<PathBuf>,
+    /// Ours: the `kid` of tokens, and the key's name in the published set.
+    pub key_id: Option<String>,
+    /// Ours: keys under which tokens are accepted beside `verifying_key`.
+    pub accepted_keys: Vec<RawAcceptedKey>,
     pub audience: Option<OneOrMany>,
     pub issuer: Option<OneOrMany>,
     pub json_encoder: Option<String>,
@@ -97,6 +103,16 @@ pub(super) struct RawSimpleJwt {
     pub strict: Option<bool>,
 }
 
+#[derive(Default, Deserialize)] // no Debug: secrets inside
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawAcceptedKey {
+    pub algorithm: Option<String>,
+    pub key: Option<SecretText>,
+    pub key_file: Option<PathBuf>,
+    pub key_id: Option<String>,
+    pub key_set_file: Option<PathBuf>,
+}
+
 /// Keys of `SIMPLE_JWT`, which SimpleJWT looks up in `REST_FRAMEWORK` when there is no `SIMPLE_JWT` setting at all.
 pub(super) const SIMPLE_JWT_KEYS: &[&str] = &[
     "access_token_lifetime",
@@ -108,6 +124,9 @@ pub(super) const SIMPLE_JWT_KEYS: &[&str] = &[
     "signing_key",
     "signing_key_file",
     "verifying_key",
+    "verifying_key_file",
+    "key_id",
+    "accepted_keys",
     "audience",
     "issuer",
     "json_encoder",

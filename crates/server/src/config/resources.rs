@@ -15,6 +15,7 @@ use crate::probes::Probe;
 /// All paths of the server.
 pub(super) fn resources(source: &Source, settings: &Settings) -> Result<Vec<Resource>, ConfigError> {
     let defaults = Defaults::read(source)?;
+    let issues = settings.simple_jwt.issues;
     let mut resources = Vec::new();
     for mount in &MOUNTS {
         let configured = source.raw.paths.get(&mount.name);
@@ -22,7 +23,12 @@ pub(super) fn resources(source: &Source, settings: &Settings) -> Result<Vec<Reso
         let available = match mount.name {
             PathName::ObtainAuthToken => settings.apps.authtoken,
             // Without its app SimpleJWT's view answers 200 and does nothing; the path is better not there.
-            PathName::TokenBlacklist => settings.apps.token_blacklist,
+            PathName::TokenBlacklist => settings.apps.token_blacklist && issues,
+            // Their answers, and the rows they leave, are tokens.
+            PathName::TokenObtainPair
+            | PathName::TokenRefresh
+            | PathName::TokenObtainSliding
+            | PathName::TokenRefreshSliding => issues,
             PathName::KnoxLogin | PathName::KnoxLogout | PathName::KnoxLogoutall => settings.apps.knox,
             _ => true,
         };
@@ -30,6 +36,10 @@ pub(super) fn resources(source: &Source, settings: &Settings) -> Result<Vec<Reso
             continue;
         }
         let key = format!("paths.{}", mount.key);
+        if !available && !issues && mount.key.starts_with("token_") {
+            let problem = "gives out tokens, for which there is no private key; give simple_jwt.signing_key, or set the path to \"\"";
+            return Err(source.error(&key, problem));
+        }
         if !available {
             return Err(source.error(&key, "its app is not in installed_apps; add it, or set the path to \"\""));
         }

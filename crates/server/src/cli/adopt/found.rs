@@ -17,6 +17,11 @@ impl Secret {
     pub(super) fn expose(&self) -> &str {
         &self.0
     }
+
+    /// Without white space around.
+    pub(super) fn trimmed(&self) -> Self {
+        Self::new(self.0.trim().to_owned())
+    }
 }
 
 impl<'de> Deserialize<'de> for Secret {
@@ -305,6 +310,8 @@ pub(super) struct SimpleJwt {
     pub values: BTreeMap<String, serde_json::Value>,
     /// Where it is not `SECRET_KEY`.
     pub signing_key: Option<Secret>,
+    /// May be a private key, as PyJWT takes one for its public half.
+    pub verifying_key: Option<Secret>,
     pub auth_token_classes: Vec<TokenClass>,
     /// Code and addresses that are not SimpleJWT's own.
     pub hooks: BTreeMap<String, Option<String>>,

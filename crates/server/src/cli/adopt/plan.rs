@@ -51,6 +51,14 @@ impl View {
     /// Those that make a JWT.
     const ISSUING: &[Self] =
         &[Self::TokenObtainPair, Self::TokenRefresh, Self::TokenObtainSliding, Self::TokenRefreshSliding];
+    /// Those that sign one, be it for a row.
+    const SIGNING: &[Self] = &[
+        Self::TokenObtainPair,
+        Self::TokenRefresh,
+        Self::TokenBlacklist,
+        Self::TokenObtainSliding,
+        Self::TokenRefreshSliding,
+    ];
 
     /// Its key under `[paths]`, which is also the probe's word for it.
     pub(super) const fn key(self) -> &'static str {

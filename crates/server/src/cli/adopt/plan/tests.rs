@@ -100,6 +100,38 @@ fn secrets_in_the_environment_leave_no_key() {
     assert_eq!(table(&plan, "simple_jwt"), ["signing_key_file = \"/etc/site/signing_key\""]);
 }
 
+/// Keys of a pair are read first, and go where secrets go.
+#[test]
+fn key_pairs_are_carried_over() {
+    macro_rules! key_file {
+        ($name:literal) => {
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/keys/", $name))
+        };
+    }
+    let mut found = stock();
+    found["simple_jwt"]["values"]["ALGORITHM"] = json!("ES256");
+    found["simple_jwt"]["signing_key"] = json!(key_file!("p256.sec1.pem"));
+    found["simple_jwt"]["verifying_key"] = json!(key_file!("p256.spki.pem"));
+    let complete = plan_with(&found, SecretsIn::File, &[]);
+    assert!(complete.findings.is_empty(), "{:?}", complete.findings);
+    assert_eq!(
+        table(&complete, "simple_jwt"),
+        [
+            "algorithm = \"ES256\"",
+            "signing_key_file = \"/etc/site/signing_key\"",
+            "verifying_key_file = \"/etc/site/verifying_key\"",
+        ]
+    );
+    found["simple_jwt"]["signing_key"] = Value::Null;
+    let public = plan_with(&found, SecretsIn::File, &[]);
+    let ids: Vec<_> = public.findings.iter().map(|finding| finding.id).collect();
+    assert_eq!(ids, ["jwt-signing-key"]);
+    found["simple_jwt"]["verifying_key"] = json!(key_file!("p384.spki.pem"));
+    let unfit = plan_with(&found, SecretsIn::File, &[]);
+    let ids: Vec<_> = unfit.findings.iter().map(|finding| finding.id).collect();
+    assert_eq!(ids, ["jwt-key"]);
+}
+
 #[test]
 fn settings_are_written_where_they_are_not_the_default() {
     let mut found = stock();
@@ -211,7 +243,8 @@ fn code_of_the_project_stays_with_django() {
         ("/hashers/2/overrides", json!(["encode"]), "password-hasher", REFRESH),
         ("/backends/0/overrides", json!(["authenticate"]), "authentication-backend", REFRESH),
         ("/rest_framework/exception_handler", json!("site.handler"), "exception-handler", &[]),
-        ("/simple_jwt/values/ALGORITHM", json!("RS256"), "jwt-algorithm", DRF),
+        ("/simple_jwt/values/ALGORITHM", json!("RS257"), "jwt-algorithm", DRF),
+        ("/simple_jwt/values/ALGORITHM", json!("RS256"), "jwt-key", DRF),
         ("/simple_jwt/values/LEEWAY", json!(500), "leeway", DRF),
         ("/simple_jwt/values/ACCESS_TOKEN_LIFETIME", json!(0.0), "token-lifetime", DRF),
         ("/simple_jwt/values/JTI_CLAIM", Value::Null, "jti-claim", DRF),

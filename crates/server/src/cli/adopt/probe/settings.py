@@ -53,6 +53,7 @@ def simple_jwt():
     return {
         "values": values,
         "signing_key": None if signing == text(settings.SECRET_KEY) else signing,
+        "verifying_key": text(attempt(getattr, api_settings, "VERIFYING_KEY")) or None,
         "auth_token_classes": [{"class": dotted(cls), "stock": names.get(id(cls))} for cls in attempt(getattr, api_settings, "AUTH_TOKEN_CLASSES") or ()],
         "hooks": hooks,
     }
