@@ -161,16 +161,32 @@ pub struct SessionSettings {
     pub absolute_lifetime: Option<SignedDuration>,
     /// The claim that names the session.
     pub claim: String,
+    /// How old what is known of ended sessions may be when a token is let in.
+    pub max_staleness: Duration,
+    /// What becomes of tokens when it is older.
+    pub when_feed_lost: WhenFeedLost,
+}
+
+/// What becomes of valid tokens while nothing can be learnt of the sessions that ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WhenFeedLost {
+    /// They are refused, with a 503.
+    #[default]
+    Refuse,
+    /// They are accepted by what was last known.
+    Accept,
 }
 
 impl Default for SessionSettings {
-    /// 10 s, no limits but those of the tokens, `sid`.
+    /// 10 s, no limits but those of the tokens, `sid`; 1 s, and refuse.
     fn default() -> Self {
         Self {
             refresh_window: SignedDuration::from_secs(10),
             idle_lifetime: None,
             absolute_lifetime: None,
             claim: "sid".to_owned(),
+            max_staleness: Duration::from_secs(1),
+            when_feed_lost: WhenFeedLost::Refuse,
         }
     }
 }

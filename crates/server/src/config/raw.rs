@@ -376,6 +376,8 @@ pub(super) enum PathName {
     KnoxLogin,
     KnoxLogout,
     KnoxLogoutall,
+    SessionsLogoutAll,
+    SessionsLogoutOthers,
     Whoami,
     Healthz,
     Readyz,
@@ -406,6 +408,8 @@ pub(super) struct RawSessions {
     pub idle_lifetime: Option<Length>,
     pub absolute_lifetime: Option<Length>,
     pub claim: Option<String>,
+    pub max_staleness: Option<Length>,
+    pub when_feed_lost: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

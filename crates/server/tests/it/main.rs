@@ -7,4 +7,5 @@ mod knox;
 mod logins;
 mod policies;
 mod race;
+mod revocation;
 mod sessions;
