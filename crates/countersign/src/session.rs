@@ -53,6 +53,7 @@ impl Authority {
         if is_revoked {
             return self.turn_away(guest, Why::Ended, false).await;
         }
+        self.set_declared_claims(&mut claims, user.as_ref()).await?;
         if let Verdict::Again(successor) = verdict {
             return Ok(self.converged(&guest, &claims, &successor));
         }

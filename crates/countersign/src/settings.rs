@@ -13,6 +13,7 @@ use http::HeaderName;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
+pub use crate::declared_claims::{ClaimSource, DeclaredClaim};
 pub use countersign_lanes::{Backend, Backends};
 
 /// Everything an [`Authority`](crate::Authority) decides by.
@@ -38,6 +39,8 @@ pub struct Settings {
     /// Sessions; `None` leaves every token and answer as SimpleJWT's. They need the tables of
     /// [`InstalledApps::countersign`].
     pub sessions: Option<SessionSettings>,
+    /// What tokens say of a user beyond SimpleJWT's claims, in this order.
+    pub claims: Vec<DeclaredClaim>,
 }
 
 /// Django's `SESSION_…`, `CSRF_…` and host settings, as far as `SessionAuthentication` looks at them.
@@ -145,6 +148,7 @@ impl Settings {
             django_sessions: None,
             knox: KnoxSettings::default(),
             sessions: None,
+            claims: Vec::new(),
         }
     }
 }

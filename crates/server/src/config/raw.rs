@@ -48,6 +48,7 @@ pub(super) struct RawConfig {
     pub knox: RawKnox,
     pub time_zone: Option<String>,
     pub sessions: RawSessions,
+    pub claims: BTreeMap<String, RawClaim>,
     pub paths: BTreeMap<PathName, String>,
     pub protected: Vec<RawProtected>,
     pub limits: RawLimits,
@@ -410,6 +411,15 @@ pub(super) struct RawSessions {
     pub claim: Option<String>,
     pub max_staleness: Option<Length>,
     pub when_feed_lost: Option<String>,
+}
+
+/// Ours: where the value of a claim comes from; one of the three.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawClaim {
+    pub column: Option<String>,
+    pub from: Option<String>,
+    pub value: Option<toml::Value>,
 }
 
 #[derive(Debug, Default, Deserialize)]
