@@ -10,6 +10,7 @@ use countersign_formats::password::Password;
 use countersign_store::{TokenTable, User, UserId};
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, HeaderName};
+use jiff::Timestamp;
 
 use crate::authority::{Authority, UserIdSource};
 use crate::basic_header::decode_basic;
@@ -274,7 +275,7 @@ impl Authority {
         headers: &HeaderMap,
         credential: &mut Option<Credential>,
     ) -> Result<Option<Principal>, Failure> {
-        let Some(claims) = self.claims_of(headers).await? else { return Ok(None) };
+        let Some((claims, now)) = self.claims_of(headers).await? else { return Ok(None) };
         *credential = self.session_shown(&claims);
         let settings = &self.settings().simple_jwt;
         let claim = claims.get(&settings.user_id_claim).ok_or(Failure::NoUserClaim)?;
@@ -283,7 +284,7 @@ impl Authority {
             return Err(Failure::JwtUserInactive);
         }
         self.check_revocation(&claims, &user)?;
-        self.check_goes_on(&claims).await?;
+        self.check_goes_on(&claims, now).await?;
         Ok(Some(Principal::User(user)))
     }
 
@@ -292,16 +293,15 @@ impl Authority {
         headers: &HeaderMap,
         credential: &mut Option<Credential>,
     ) -> Result<Option<Principal>, Failure> {
-        let Some(claims) = self.claims_of(headers).await? else { return Ok(None) };
+        let Some((claims, now)) = self.claims_of(headers).await? else { return Ok(None) };
         *credential = self.session_shown(&claims);
         let user_id = claims.get(&self.settings().simple_jwt.user_id_claim).ok_or(Failure::NoUserClaim)?.clone();
-        self.check_goes_on(&claims).await?;
+        self.check_goes_on(&claims, now).await?;
         Ok(Some(Principal::Claims { user_id, claims: Box::new(claims) }))
     }
 
     /// Refuses a token whose session has ended, as SimpleJWT refuses one that is blacklisted.
-    async fn check_goes_on(&self, claims: &Claims) -> Result<(), Failure> {
-        let now = self.now();
+    async fn check_goes_on(&self, claims: &Claims, now: Timestamp) -> Result<(), Failure> {
         if !self.is_revoked(claims, now).await? {
             return Ok(());
         }
@@ -318,8 +318,8 @@ impl Authority {
         SessionId::of(claims.get(&sessions.claim)?.as_str()?).map(Credential::Session)
     }
 
-    /// The claims of the JWT in the header, if there is one. SimpleJWT 5.5 `get_raw_token`, `get_validated_token`.
-    async fn claims_of(&self, headers: &HeaderMap) -> Result<Option<Claims>, Failure> {
+    /// The claims of the JWT in the header, if there is one, and the instant at which they hold. SimpleJWT 5.5 `get_raw_token`, `get_validated_token`.
+    async fn claims_of(&self, headers: &HeaderMap) -> Result<Option<(Claims, Timestamp)>, Failure> {
         let settings = &self.settings().simple_jwt;
         let Some(header) = joined(headers, &settings.auth_header_name) else { return Ok(None) };
         let mut words = words(&header);
@@ -339,7 +339,7 @@ impl Authority {
                 Ok(claims) => match self.blacklist_refusal(*class, claims).await? {
                     Some(refusal) => refusal,
                     None => match check_token(claims, *class, &settings.rules, now) {
-                        Ok(()) => return Ok(decoded.ok()),
+                        Ok(()) => return Ok(decoded.ok().map(|claims| (claims, now))),
                         Err(refusal) => refusal,
                     },
                 },

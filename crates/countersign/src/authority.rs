@@ -79,7 +79,7 @@ impl AuthorityBuilder {
         let field = store.user_field(&settings.simple_jwt.user_id_field).await?;
         let revocations = match &settings.sessions {
             Some(sessions) => {
-                let lifetime = Authority::longest_access(&settings.simple_jwt);
+                let lifetime = settings.simple_jwt.longest_access();
                 let id_type = field.id_type();
                 Some(Revocations::start(&store, sessions, id_type, lifetime, Arc::clone(&clock)).await?)
             }

@@ -64,6 +64,12 @@ impl Authority {
         }
         let pair = Pair { refresh: self.sign(&refresh), access: self.sign(&access) };
         self.record_login(&user, &refresh, &pair.refresh, session.as_ref(), now).await?;
+        if let Some(session) = &session
+            && !self.is_as_verified(&user).await?
+        {
+            self.end_session(&session.sid).await?;
+            return Err(Failure::NoActiveAccount);
+        }
         Ok(pair)
     }
 
@@ -216,6 +222,12 @@ impl Authority {
             return Err(Failure::NoActiveAccount);
         }
         Ok(user)
+    }
+
+    /// Whether the user is as at the login's beginning. What changes after this is marked after the session began, and ends it.
+    async fn is_as_verified(&self, user: &User) -> Result<bool, Failure> {
+        let now = self.store().user_by_id(&user.id).await?;
+        Ok(now.is_some_and(|now| now.password == user.password && now.is_active == user.is_active))
     }
 
     /// The claims of a new token for `user`. SimpleJWT 5.5 `Token.for_user`.

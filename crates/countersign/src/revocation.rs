@@ -203,7 +203,7 @@ impl Drop for Revocations {
 /// The instant before which no token begins that could still be accepted, in milliseconds.
 fn oldest_of_use(now: Timestamp, horizon: SignedDuration) -> i64 {
     let margin = horizon.saturating_add(MARGIN);
-    now.checked_sub(margin).map_or(i64::MIN, |oldest| oldest.as_millisecond())
+    now.checked_sub(margin).map_or(i64::MIN, Timestamp::as_millisecond)
 }
 
 fn nanoseconds(elapsed: Duration) -> u64 {

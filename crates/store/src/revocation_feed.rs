@@ -30,12 +30,14 @@ pub(crate) const AFTER: &str = "
 /// On PostgreSQL, what is visible now.
 const SNAPSHOT: &str = "SELECT CAST(txid_current_snapshot() AS text)";
 
-/// On PostgreSQL, marks that were not visible in a snapshot: the index of `txid`. Together with the snapshot in which they are.
+/// On PostgreSQL, marks that were not visible in a snapshot: the index of `txid`. Together with the snapshot in which they are. A
+/// transaction of the future is one of another server, of which this is a restored dump.
 const SINCE: &str = "
     WITH now AS (SELECT CAST(txid_current_snapshot() AS text) AS snapshot)
     SELECT r.kind, r.subject, r.not_before, now.snapshot
     FROM now LEFT JOIN countersign_revocation r
         ON r.txid >= txid_snapshot_xmin(CAST(CAST($1 AS text) AS txid_snapshot))
+        AND r.txid < txid_snapshot_xmax(txid_current_snapshot())
         AND NOT txid_visible_in_snapshot(r.txid, CAST(CAST($1 AS text) AS txid_snapshot))
     LIMIT $2";
 

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use countersign_formats::json::Value;
 use countersign_formats::jwt::Claims;
 use countersign_store::{Against, Ending, IdType, Mark, MarkKind, UserId};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::{Marks, RevocationStats, Subject};
 use crate::authenticate::{Credential, Identity, Principal};
@@ -37,7 +37,7 @@ fn is_refused(claims: &Claims, sid: Option<&str>, against: &Against) -> bool {
 /// Whether something that began then is refused on account of a mark.
 fn has_begun_by(began: Option<Timestamp>, not_before: Option<i64>) -> bool {
     // What does not say when it began did so long ago.
-    let began = began.map_or(i64::MIN, |began| began.as_millisecond());
+    let began = began.map_or(i64::MIN, Timestamp::as_millisecond);
     not_before.is_some_and(|not_before| began <= not_before)
 }
 
@@ -149,11 +149,11 @@ impl Authority {
     pub async fn end_session(&self, sid: &str) -> Result<bool, Failure> {
         let Some(revocations) = self.revocations() else { return Err(Failure::NotFound) };
         let has_blacklist = self.settings().apps.token_blacklist;
-        let Some(mark) = self.store().end_session(sid, has_blacklist, "ended_by_operator", self.now()).await? else {
+        let Some(mark) = self.store().end_session(sid, has_blacklist, "operator", self.now()).await? else {
             return Ok(false);
         };
         revocations.add(&[mark]);
-        tracing::info!(event = "session_ended", reason = "ended_by_operator", sid, "a session ended");
+        tracing::info!(event = "session_ended", reason = "operator", sid, "a session ended");
         Ok(true)
     }
 
@@ -177,10 +177,7 @@ impl Authority {
         let Some(revocations) = self.revocations() else { return Err(Failure::NotFound) };
         revocations.add(&[self.store().mark_all(self.now()).await?]);
         tracing::warn!(event = "all_sessions_ended", "all sessions ended");
-        match self.settings().apps.token_blacklist {
-            true => Ok(self.store().blacklist_all(self.now()).await?),
-            false => Ok(0),
-        }
+        if self.settings().apps.token_blacklist { Ok(self.store().blacklist_all(self.now()).await?) } else { Ok(0) }
     }
 
     /// A session ended here: this node knows at once.
@@ -194,20 +191,6 @@ impl Authority {
     #[must_use]
     pub fn revocation_stats(&self) -> Option<RevocationStats> {
         self.revocations().map(|revocations| revocations.stats())
-    }
-
-    /// The longest life of a token that opens a protected path, leeway included.
-    pub(crate) fn longest_access(settings: &crate::settings::SimpleJwt) -> SignedDuration {
-        use countersign_formats::jwt::TokenType;
-
-        let lifetimes = settings.auth_token_classes.iter().map(|class| match class {
-            TokenType::Refresh => settings.refresh_token_lifetime,
-            TokenType::Sliding => settings.sliding_token_lifetime,
-            _ => settings.access_token_lifetime,
-        });
-        let longest = lifetimes.max().unwrap_or(settings.access_token_lifetime).max(settings.access_token_lifetime);
-        // `iat` and `exp` are rounded down to seconds.
-        longest.saturating_add(settings.rules.leeway).saturating_add(SignedDuration::from_secs(1))
     }
 }
 

@@ -46,10 +46,12 @@ pub(super) async fn sessions(config: Config, command: &SessionsCommand) -> anyho
             };
             format!("Ended {} sessions of user '{name}'", authority.end_sessions(&user.id, None).await?)
         }
-        EndArgs { session: Some(sid), .. } => match authority.end_session(sid).await? {
-            true => "Ended the session".to_owned(),
-            false => return Err(CommandError("there is no such session, or it has ended".to_owned()).into()),
-        },
+        EndArgs { session: Some(sid), .. } => {
+            if !authority.end_session(sid).await? {
+                return Err(CommandError("there is no such session, or it has ended".to_owned()).into());
+            }
+            "Ended the session".to_owned()
+        }
         EndArgs { token: Some(jti), .. } => {
             authority.revoke_token(jti).await?;
             "The token is refused from now on".to_owned()

@@ -13,6 +13,8 @@ on_every_backend![
     r5_more_marks_than_are_read_at_once,
     r5_the_end_of_a_users_sessions_is_one_step,
     r5_marks_that_nobody_needs_are_deleted,
+    r5_triggers_mark_what_ends_a_users_tokens,
+    r5_nothing_that_django_does_fails_on_the_triggers,
 ];
 
 fn mark(kind: MarkKind, subject: &str, not_before: i64) -> Mark {
@@ -174,4 +176,122 @@ async fn r5_marks_that_nobody_needs_are_deleted(fixture: Fixture) {
     assert_eq!(store.flush_revocations(at(20), at(5)).await.expect("writes"), 2);
     let left = "SELECT min(kind) || max(kind) || count(*) FROM countersign_revocation";
     assert_eq!(fixture.seen(left).await, "tokenuser2");
+}
+
+async fn r5_triggers_mark_what_ends_a_users_tokens(fixture: Fixture) {
+    let store = &fixture.store;
+    let (field, names) =
+        (store.user_field("id").await.expect("a field"), store.user_field("username").await.expect("a field"));
+    assert!(!store.has_triggers(&field).await.expect("reads"));
+    assert!(store.install_triggers(&field).await.expect("installs"));
+    assert!(!store.install_triggers(&field).await.expect("reads"), "nothing to do the second time");
+    let (ann, bob) = (fixture.user("ann").await, fixture.user("bob").await);
+    let mut feed = store.revocation_feed();
+    let mut marked =
+        async || -> Vec<String> { news(&mut feed, 0).await.into_iter().map(|mark| mark.subject).collect() };
+    assert_eq!(marked().await, Vec::<String>::new());
+
+    let by_ann = format!("WHERE id = {ann}");
+    for (deed, is_marked) in [
+        ("UPDATE auth_user SET email = 'x', last_login = date_joined", false),
+        ("UPDATE auth_user SET is_active = is_active, password = password", false),
+        ("UPDATE auth_user SET is_active = FALSE", true),
+        ("UPDATE auth_user SET is_active = FALSE", false),
+        ("UPDATE auth_user SET is_active = TRUE", false),
+        ("UPDATE auth_user SET password = 'md5$s$new'", true),
+    ] {
+        fixture.execute(&format!("{deed} {by_ann}")).await;
+        let expected = if is_marked { vec![ann.to_string()] } else { Vec::new() };
+        assert_eq!(marked().await, expected, "{deed}");
+    }
+    assert!(store.replace_password(&ann, "md5$s$new", "md5$s$costlier", true).await.expect("writes"));
+    assert_eq!(marked().await, Vec::<String>::new(), "the same password, hashed again");
+    store.set_password(&ann, "md5$s$other").await.expect("writes");
+    assert_eq!(marked().await, [ann.to_string()]);
+
+    // As large as the newest session, whatever the clocks.
+    let session = countersign_store::NewSession {
+        sid: "s".to_owned(),
+        user: Some(bob.clone()),
+        root_jti: "r".to_owned(),
+        created_at: at(9_000_000_000),
+        refreshed_at: at(0),
+        expires_at: None,
+        idle_expires_at: None,
+        user_agent: None,
+        address: None,
+        keep_until: at(0),
+    };
+    store.login_pair(&bob, None, None, Some(&session)).await.expect("writes");
+    fixture.execute(&format!("DELETE FROM auth_user WHERE id = {bob}")).await;
+    let marks = news(&mut store.revocation_feed(), at(8_000_000_000).as_millisecond()).await;
+    assert_eq!(marks.len(), 1);
+    assert!(marks[0].not_before >= at(9_000_000_000).as_millisecond());
+
+    // Of another field, and back.
+    assert!(!store.has_triggers(&names).await.expect("reads"));
+    assert!(store.install_triggers(&names).await.expect("installs"));
+    marked().await;
+    fixture.execute(&format!("UPDATE auth_user SET username = 'anna' {by_ann}")).await;
+    assert_eq!(marked().await, ["ann"]);
+    assert!(store.remove_triggers(&names).await.expect("removes"));
+    assert!(!store.remove_triggers(&names).await.expect("reads"));
+    fixture.execute(&format!("DELETE FROM auth_user {by_ann}")).await;
+    assert_eq!(marked().await, Vec::<String>::new());
+}
+
+async fn r5_nothing_that_django_does_fails_on_the_triggers(fixture: Fixture) {
+    let store = &fixture.store;
+    let field = store.user_field("id").await.expect("a field");
+    store.install_triggers(&field).await.expect("installs");
+    let ann = fixture.user("ann").await;
+    let mut feed = store.revocation_feed();
+    if fixture.kind() == Kind::Sqlite {
+        // What Django's schema editor does to alter a column.
+        fixture
+            .execute(
+                "PRAGMA foreign_keys = OFF; BEGIN;
+                 CREATE TABLE new__auth_user AS SELECT * FROM auth_user;
+                 DROP TABLE auth_user; ALTER TABLE new__auth_user RENAME TO auth_user; COMMIT;
+                 UPDATE auth_user SET is_active = FALSE",
+            )
+            .await;
+        assert!(!store.has_triggers(&field).await.expect("reads"), "a rebuilt table has none");
+        assert!(store.install_triggers(&field).await.expect("installs"));
+        fixture.execute("DELETE FROM auth_user").await;
+        assert_eq!(news(&mut feed, 0).await.len(), 1);
+        return;
+    }
+    for deed in [
+        "ALTER TABLE auth_user ALTER COLUMN password TYPE varchar(256), ALTER COLUMN is_active TYPE boolean USING is_active",
+        "BEGIN; UPDATE auth_user SET is_active = FALSE; ALTER TABLE auth_user ADD COLUMN more text; COMMIT",
+        "ALTER TABLE auth_user RENAME COLUMN is_active TO may_log_in",
+        "UPDATE auth_user SET may_log_in = TRUE",
+        "ALTER TABLE auth_user DROP COLUMN may_log_in",
+        "UPDATE auth_user SET password = 'another'",
+        "ALTER TABLE auth_user ALTER COLUMN id TYPE bigint",
+    ] {
+        fixture.execute(deed).await;
+    }
+    assert!(news(&mut feed, 0).await.iter().all(|mark| mark.subject == ann.to_string()));
+    fixture.execute("TRUNCATE auth_user CASCADE").await;
+    assert_eq!(news(&mut feed, 0).await.pop().map(|mark| mark.kind), Some(MarkKind::All));
+    // By a role that may write users and knows nothing of our tables.
+    let schema = fixture.seen("SELECT current_schema()").await;
+    let role = format!("{schema}_django");
+    fixture
+        .execute(&format!(
+            "CREATE ROLE {role}; GRANT USAGE ON SCHEMA {schema} TO {role}; GRANT ALL ON auth_user TO {role};
+             GRANT ALL ON ALL SEQUENCES IN SCHEMA {schema} TO {role}; REVOKE ALL ON countersign_revocation_id_seq FROM {role};
+             INSERT INTO auth_user (password, is_superuser, username, first_name, last_name, email, is_staff, date_joined)
+             VALUES ('x', FALSE, 'cid', '', '', '', FALSE, now());
+             SET ROLE {role}; DELETE FROM auth_user; RESET ROLE; DROP OWNED BY {role}; DROP ROLE {role}"
+        ))
+        .await;
+    assert_eq!(news(&mut feed, 0).await.len(), 1);
+    fixture.execute("DROP TABLE countersign_revocation").await;
+    let insert =
+        "INSERT INTO auth_user (password, is_superuser, username, first_name, last_name, email, is_staff, date_joined)
+                  VALUES ('x', FALSE, 'dan', '', '', '', FALSE, now()); DELETE FROM auth_user";
+    fixture.execute(insert).await;
 }
