@@ -396,6 +396,8 @@ pub(super) enum PathName {
     KnoxLogin,
     KnoxLogout,
     KnoxLogoutall,
+    SessionsLogoutAll,
+    SessionsLogoutOthers,
     Whoami,
     Healthz,
     Readyz,
@@ -426,6 +428,8 @@ pub(super) struct RawSessions {
     pub idle_lifetime: Option<Length>,
     pub absolute_lifetime: Option<Length>,
     pub claim: Option<String>,
+    pub max_staleness: Option<Length>,
+    pub when_feed_lost: Option<String>,
 }
 
 /// Ours: where the value of a claim comes from; one of the three.

@@ -10,4 +10,5 @@ mod logins;
 mod policies;
 mod race;
 mod register;
+mod revocation;
 mod sessions;

@@ -7,6 +7,7 @@ mod opening;
 mod outstanding;
 mod postgres;
 mod remembered;
+mod revocations;
 mod survey;
 mod tokens;
 mod user_models;
