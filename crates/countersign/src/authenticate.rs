@@ -14,7 +14,7 @@ use http::header::{AUTHORIZATION, HeaderName};
 use crate::authority::{Authority, UserIdSource};
 use crate::basic_header::decode_basic;
 use crate::claim_value::{is_truthy, to_integer, to_text};
-use crate::client::{Caller, ClientAddress, Credentials};
+use crate::client::{Caller, Client, Credentials};
 use crate::failure::Failure;
 
 /// One authentication class.
@@ -162,7 +162,7 @@ impl Identity {
 impl Authority {
     /// Tries the schemes in order: the first that does not abstain decides, and where one finds bad credentials ([`Failure`])
     /// the later ones are not tried. `caller` says whom a hash counts against ([`Scheme::Basic`]) and what a session's CSRF
-    /// check looks at ([`Scheme::Session`]); a [`ClientAddress`] alone does for the others. DRF 3.18
+    /// check looks at ([`Scheme::Session`]); a [`ClientAddress`](crate::ClientAddress) alone does for the others. DRF 3.18
     /// `Request._authenticate`.
     pub async fn authenticate<'r>(
         &self,
@@ -179,7 +179,7 @@ impl Authority {
                 Scheme::Token { keyword, table } => self.by_token(keyword, table, headers).await,
                 Scheme::Jwt => self.by_jwt(headers).await,
                 Scheme::JwtStateless => self.by_stateless_jwt(headers).await,
-                Scheme::Basic => Box::pin(self.by_basic(headers, caller.address)).await, // large: a login
+                Scheme::Basic => Box::pin(self.by_basic(headers, Client::of(caller.address, headers))).await, // large: a login
                 Scheme::Session => Box::pin(self.by_session(headers, &caller)).await,
                 Scheme::Knox => Box::pin(self.by_knox(headers)).await.map(|found| {
                     found.map(|(user, digest)| {
@@ -193,7 +193,10 @@ impl Authority {
                 Ok(Some(principal)) => {
                     Ok(Identity { principal, scheme: Some(scheme.name()), credential, has_schemes: true })
                 }
-                Err(failure) => Err(failure),
+                Err(failure) => {
+                    self.tell_refused(scheme.name(), &failure, Client::of(caller.address, headers));
+                    Err(failure)
+                }
             };
             return Authentication { result, read_session };
         }
@@ -228,7 +231,7 @@ impl Authority {
         Ok(Some(Principal::User(user)))
     }
 
-    async fn by_basic(&self, headers: &HeaderMap, client: ClientAddress) -> Result<Option<Principal>, Failure> {
+    async fn by_basic(&self, headers: &HeaderMap, client: Client<'_>) -> Result<Option<Principal>, Failure> {
         let Some(header) = joined(headers, &AUTHORIZATION) else { return Ok(None) };
         let Some(credentials) = after_keyword(&header, "Basic") else { return Ok(None) };
         let word = match credentials {
@@ -240,7 +243,7 @@ impl Authority {
         };
         let (username, password) = decode_basic(word)
             .ok_or(Failure::BadHeader("Invalid basic header. Credentials not correctly base64 encoded."))?;
-        let credentials = Credentials::new(&username, Password::new(password)).from_address(client);
+        let credentials = Credentials::new(&username, Password::new(password)).from_client(client);
         let user = self.login(credentials).await?.ok_or(Failure::InvalidBasicCredentials)?;
         if !user.is_active {
             return Err(Failure::InactiveUser);
@@ -317,6 +320,14 @@ impl Authority {
                 None => None,
             },
         })
+    }
+
+    /// The key of the user whom a token names, as it says; `None` where tokens name users by something else.
+    pub(crate) fn claimed_user_id(&self, claims: &Claims) -> Option<String> {
+        match self.user_id_source() {
+            UserIdSource::PrimaryKey => claims.get(&self.settings().simple_jwt.user_id_claim).and_then(to_text),
+            UserIdSource::Field(_) => None,
+        }
     }
 
     /// `CHECK_REVOKE_TOKEN`: the claim must be the upper-case MD5 of the stored password.

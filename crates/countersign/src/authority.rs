@@ -6,6 +6,7 @@ use std::sync::Arc;
 use countersign_store::{Store, StoreError, TokenTable, UserField};
 use jiff::Timestamp;
 
+use crate::audit::{About, Audit, Event, EventStats};
 use crate::clock::{Clock, Entropy, EntropyFailed, SystemClock, SystemEntropy, fresh_jti, random};
 use crate::family::FamilyKeys;
 use crate::hashing::{Hashing, HashingStats};
@@ -29,6 +30,7 @@ struct Inner {
     families: Option<FamilyKeys>,
     session_counters: SessionCounters,
     hashing: Hashing,
+    audit: Audit,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
@@ -66,7 +68,7 @@ impl AuthorityBuilder {
     }
 
     /// Checks the settings against the database, puts the parts together and starts the hashing threads, which end when the
-    /// last clone of the authority is dropped.
+    /// last clone of the authority is dropped. Events are written by a task of the Tokio runtime that this is called in.
     ///
     /// # Errors
     /// [`StoreError`] when `USER_ID_FIELD` names no usable column, or the database does not answer.
@@ -78,6 +80,7 @@ impl AuthorityBuilder {
         let families = settings.sessions.is_some().then(|| FamilyKeys::of(&settings.simple_jwt.signing_key));
         let hashing = Hashing::start(&settings.hashing, &settings.hashers);
         let session_counters = SessionCounters::default();
+        let audit = Audit::start(&settings.audit, &store, &clock);
         Ok(Authority {
             inner: Arc::new(Inner {
                 store,
@@ -87,6 +90,7 @@ impl AuthorityBuilder {
                 families,
                 session_counters,
                 hashing,
+                audit,
                 clock,
                 entropy,
             }),
@@ -147,6 +151,26 @@ impl Authority {
     #[must_use]
     pub fn hashing_stats(&self) -> HashingStats {
         self.inner.hashing.stats()
+    }
+
+    /// What became of events so far.
+    #[must_use]
+    pub fn event_stats(&self) -> EventStats {
+        self.inner.audit.stats()
+    }
+
+    /// Waits until all events of before are in their table, or given up; done before the store is closed.
+    pub async fn flush_events(&self) {
+        self.inner.audit.flush().await;
+    }
+
+    pub(crate) fn audit(&self) -> &Audit {
+        &self.inner.audit
+    }
+
+    /// Tells what happened now.
+    pub(crate) fn tell(&self, event: &Event, about: &About<'_>) {
+        self.inner.audit.tell(event, about, self.now());
     }
 
     pub(crate) fn hashing(&self) -> &Hashing {

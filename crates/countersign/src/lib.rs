@@ -40,6 +40,7 @@
 //! # }
 //! ```
 
+pub mod audit;
 mod authenticate;
 mod authority;
 mod basic_header;
@@ -62,7 +63,7 @@ pub mod testing;
 
 pub use authenticate::{Authentication, Credential, Identity, Principal, Scheme};
 pub use authority::{AUTHTOKEN_TABLE, Authority, AuthorityBuilder};
-pub use client::{Caller, ClientAddress, Credentials};
+pub use client::{Caller, Client, ClientAddress, Credentials};
 pub use failure::Failure;
 pub use hashing::HashingStats;
 pub use knox::KnoxLogin;

@@ -15,6 +15,8 @@ use jiff::tz::TimeZone;
 
 pub use countersign_lanes::{Backend, Backends};
 
+use crate::audit::EventKind;
+
 /// Everything an [`Authority`](crate::Authority) decides by.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -38,6 +40,29 @@ pub struct Settings {
     /// Sessions; `None` leaves every token and answer as SimpleJWT's. They need the tables of
     /// [`InstalledApps::countersign`].
     pub sessions: Option<SessionSettings>,
+    /// Who is told what happened.
+    pub audit: AuditSettings,
+}
+
+/// Where events go; see [`audit`](crate::audit).
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct AuditSettings {
+    /// Into the log, through `tracing`.
+    pub log: bool,
+    /// Into the table `countersign_event`, which must be there.
+    pub table: bool,
+    /// Kinds that are not told at all.
+    pub skip: Vec<EventKind>,
+    /// Events that may wait to be written; more are lost, and counted.
+    pub queue: usize,
+}
+
+impl Default for AuditSettings {
+    /// The log alone, all kinds but each refresh, 4096 events.
+    fn default() -> Self {
+        Self { log: true, table: false, skip: vec![EventKind::Refresh], queue: 4096 }
+    }
 }
 
 /// Django's `SESSION_…`, `CSRF_…` and host settings, as far as `SessionAuthentication` looks at them.
@@ -145,6 +170,7 @@ impl Settings {
             django_sessions: None,
             knox: KnoxSettings::default(),
             sessions: None,
+            audit: AuditSettings::default(),
         }
     }
 }

@@ -26,6 +26,8 @@ use crate::view::View;
 /// Bytes of a request's head; Django's usual server, gunicorn, takes 8 KiB a line.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 const MAX_HEADERS: usize = 100;
+/// How long the last events may take on their way to the table.
+const LAST_EVENTS: Duration = Duration::from_secs(5);
 
 /// A server that is ready to accept connections.
 pub struct App {
@@ -60,6 +62,7 @@ impl App {
     ) -> anyhow::Result<Self> {
         let store = config.database.open().await?;
         let has_own_tables = config.database.settle_sessions(&store, &config.sessions, &mut config.settings).await?;
+        config.database.settle_events(&store, &config.audit, &mut config.settings).await?;
         let store = config.database.checked(&store, &config.settings.apps).await?;
         let user_id_field = &config.settings.simple_jwt.user_id_field;
         store
@@ -152,6 +155,9 @@ impl App {
         drop(listener);
         if tokio::time::timeout(self.shutdown_timeout, graceful.shutdown()).await.is_err() {
             tracing::warn!("some requests were still running at the end of limits.shutdown_timeout");
+        }
+        if tokio::time::timeout(LAST_EVENTS, self.authority.flush_events()).await.is_err() {
+            tracing::error!("the database took too long to take the last events, which are lost");
         }
         self.store.close().await;
     }

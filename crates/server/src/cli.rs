@@ -3,6 +3,7 @@
 mod adopt;
 mod demo;
 mod doctor;
+mod events;
 mod prompt;
 mod serve;
 mod tokens;
@@ -59,6 +60,8 @@ enum Command {
     DrfCreateToken(tokens::CreateTokenArgs),
     /// Delete expired refresh tokens from the outstanding list and the blacklist.
     Flushexpiredtokens,
+    /// Show what happened to logins, tokens and sessions, the latest last.
+    Events(events::EventsArgs),
     /// Check the configuration, and nothing else.
     Check,
     /// Check configuration, database and clock for silent faults. Exit code 0: none, 1: warnings, 2: errors.
@@ -79,13 +82,16 @@ enum Command {
 #[error("CommandError: {0}")]
 struct CommandError(String);
 
+/// What is logged unless `COUNTERSIGN_LOG` says otherwise: trouble, and what happened to logins and sessions.
+const DEFAULT_LOG: &str = "warn,countersign::audit=info";
+
 /// Runs the command of this process's arguments.
 #[must_use]
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let _ = tracing_subscriber::fmt()
         .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("COUNTERSIGN_LOG").unwrap_or_else(|_| "warn".into()),
+            tracing_subscriber::EnvFilter::try_from_env("COUNTERSIGN_LOG").unwrap_or_else(|_| DEFAULT_LOG.into()),
         )
         .with_writer(std::io::stderr)
         .try_init();
@@ -127,6 +133,7 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::DrfCreateToken(args) => small_runtime()?.block_on(tokens::create_token(&source.load(None)?, &args))?,
         Command::Flushexpiredtokens => small_runtime()?.block_on(tokens::flush_expired(&source.load(None)?))?,
+        Command::Events(args) => small_runtime()?.block_on(events::events(&source.load(None)?, &args))?,
         Command::Check => {
             warn(&source.load(None)?);
             println!("The configuration holds together.");

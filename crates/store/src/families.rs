@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::driver::{Sharing, Transaction};
 use crate::outstanding::{BLACKLIST, RecordStatements};
 use crate::value::Row;
-use crate::{OutstandingToken, Store, StoreError, UserId};
+use crate::{EventRow, OutstandingToken, Store, StoreError, UserId, events};
 
 /// A new session; one with that id may be there already: primary key.
 pub(crate) const BEGIN: &str = "
@@ -213,6 +213,8 @@ pub enum FamilyStep {
         at: Timestamp,
         /// A token to be blacklisted along with those of the family, and recorded first if it is unknown: the one presented.
         token: Option<Box<OutstandingToken>>,
+        /// What is written of it, if it ends now.
+        events: Vec<EventRow>,
     },
 }
 
@@ -285,6 +287,8 @@ pub trait FamilyRows: Send {
         reason: &'static str,
         at: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    /// Adds events.
+    fn tell(&mut self, events: &[EventRow]) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
 /// Decides on a presented token and does what was decided, alone in its family. What the decision rests on cannot change before
@@ -307,12 +311,16 @@ pub async fn step_in_family<T: Send>(
     let is_done = match step {
         FamilyStep::Nothing => true,
         FamilyStep::Refreshed(refreshing) => rows.refreshed(&presented.sid, refreshing).await?,
-        FamilyStep::End { reason, at, token } => {
+        FamilyStep::End { reason, at, token, events } => {
             if let Some(token) = &token {
                 rows.record_if_unknown(token).await?;
                 rows.blacklist(&token.jti, at).await?;
             }
-            rows.end(presented, reason, at).await?
+            let is_ended = rows.end(presented, reason, at).await?;
+            if is_ended {
+                rows.tell(&events).await?;
+            }
+            is_ended
         }
         FamilyStep::Exchange(exchange) => return Ok((told, carry_out(rows, presented, &facts, &exchange).await?)),
     };
@@ -462,6 +470,10 @@ impl FamilyRows for InTransaction<'_, '_> {
 
     async fn end(&mut self, presented: &Presented, reason: &'static str, at: Timestamp) -> Result<bool, StoreError> {
         end(&mut self.transaction, &presented.sid, presented.has_blacklist, reason, at).await
+    }
+
+    async fn tell(&mut self, rows: &[EventRow]) -> Result<(), StoreError> {
+        events::record(&mut self.transaction, rows).await
     }
 }
 

@@ -33,6 +33,7 @@ use std::time::Duration;
 mod django_sessions;
 mod driver;
 mod error;
+mod events;
 mod families;
 mod groups;
 mod knox;
@@ -51,6 +52,7 @@ mod value;
 
 pub use driver::TableName;
 pub use error::{Cause, StoreError};
+pub use events::{EventFilter, EventRow, EventsOf};
 pub use families::{
     Exchange, ExchangedFacts, FamilyFacts, FamilyOutcome, FamilyRows, FamilyStep, NewSession, Presented, Refreshing,
     SessionFacts, Successor, step_in_family,

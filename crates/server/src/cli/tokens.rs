@@ -1,11 +1,13 @@
 //! `countersign drf_create_token` and `countersign flushexpiredtokens`.
 
 use countersign::AUTHTOKEN_TABLE;
+use countersign::audit::{About, Event};
 use countersign::clock::{Clock as _, Entropy as _, SystemClock, SystemEntropy};
 use countersign_formats::token_key::TokenKey;
 use jiff::{SignedDuration, Timestamp};
 
 use super::CommandError;
+use super::events::tell;
 use crate::config::Config;
 
 #[derive(clap::Args)]
@@ -30,7 +32,12 @@ pub(super) async fn create_token(config: &Config, args: &CreateTokenArgs) -> any
     }
     let mut random = [0; 20];
     SystemEntropy.fill(&mut random)?;
-    let key = store.token_get_or_create(&table, &user.id, &TokenKey::from_entropy(random), SystemClock.now()).await?;
+    let fresh = TokenKey::from_entropy(random);
+    let key = store.token_get_or_create(&table, &user.id, &fresh, SystemClock.now()).await?;
+    if key == fresh {
+        let about = About::default().user(&user.id).account(&user.username);
+        tell(config, &store, &Event::TokenIssued { by: "command" }, &about).await?;
+    }
     store.close().await;
     println!("Generated token {} for user {username}", key.expose());
     Ok(())

@@ -48,6 +48,7 @@ pub(super) struct RawConfig {
     pub knox: RawKnox,
     pub time_zone: Option<String>,
     pub sessions: RawSessions,
+    pub audit: RawAudit,
     pub paths: BTreeMap<PathName, String>,
     pub protected: Vec<RawProtected>,
     pub limits: RawLimits,
@@ -406,6 +407,15 @@ pub(super) struct RawSessions {
     pub idle_lifetime: Option<Length>,
     pub absolute_lifetime: Option<Length>,
     pub claim: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawAudit {
+    pub log: Option<bool>,
+    pub table: Option<bool>,
+    pub skip: Option<Vec<String>>,
+    pub queue: Option<usize>,
 }
 
 #[derive(Debug, Default, Deserialize)]

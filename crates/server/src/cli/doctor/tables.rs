@@ -36,6 +36,7 @@ pub(super) async fn examine(config: &mut Config, clock: &dyn Clock, findings: &m
         }
     };
     sessions(config, &store, findings).await;
+    events(config, &store, findings).await;
     server(config, &store, findings).await;
     skew(&store, clock, findings).await;
     let mapping = config.database.users.clone().unwrap_or_default();
@@ -75,6 +76,17 @@ async fn sessions(config: &mut Config, store: &Store, findings: &mut Vec<Finding
             config.settings.sessions = None;
             findings.push(Finding::error("sessions-missing", format!("{error:#}"), migrate));
         }
+    }
+}
+
+/// Events go to the log alone without their table, unless the configuration demands it.
+async fn events(config: &mut Config, store: &Store, findings: &mut Vec<Finding>) {
+    if let Err(error) = config.database.settle_events(store, &config.audit, &mut config.settings).await {
+        findings.push(Finding::error(
+            "events-missing",
+            format!("{error:#}"),
+            "Run `countersign migrate`, which makes it beside Django's, or set audit.table = false.",
+        ));
     }
 }
 
