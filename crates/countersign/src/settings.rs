@@ -13,6 +13,7 @@ use http::HeaderName;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
+pub use crate::declared_claims::{ClaimSource, DeclaredClaim};
 pub use countersign_lanes::{Backend, Backends};
 
 use crate::audit::EventKind;
@@ -40,6 +41,8 @@ pub struct Settings {
     /// Sessions; `None` leaves every token and answer as SimpleJWT's. They need the tables of
     /// [`InstalledApps::countersign`].
     pub sessions: Option<SessionSettings>,
+    /// What tokens say of a user beyond SimpleJWT's claims, in this order.
+    pub claims: Vec<DeclaredClaim>,
     /// Who is told what happened.
     pub audit: AuditSettings,
 }
@@ -171,6 +174,7 @@ impl Settings {
             knox: KnoxSettings::default(),
             sessions: None,
             audit: AuditSettings::default(),
+            claims: Vec::new(),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! wrong types and impossible combinations are refused with key, line and fix.
 
 mod audit;
+mod claims;
 mod database;
 mod django_sessions;
 mod duration;
