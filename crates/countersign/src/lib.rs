@@ -57,6 +57,7 @@ mod knox;
 mod login;
 mod pair;
 mod permission;
+pub mod pruning;
 mod session;
 mod session_counts;
 pub mod settings;

@@ -19,8 +19,9 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::config::{Config, Resource, SchemeChoice};
+use crate::config::{Config, Pruning, Resource, SchemeChoice};
 use crate::database::SESSIONS_OFF;
+use crate::pruning::prune;
 use crate::routes::Routes;
 use crate::view::View;
 
@@ -39,6 +40,7 @@ pub struct App {
     header_timeout: Duration,
     shutdown_timeout: Duration,
     max_connections: usize,
+    pruning: Option<Pruning>,
     /// Whether sessions are as the configuration wants them.
     has_own_tables: bool,
 }
@@ -98,6 +100,7 @@ impl App {
             header_timeout: config.header_timeout,
             shutdown_timeout: config.shutdown_timeout,
             max_connections: config.max_connections,
+            pruning: config.pruning,
             has_own_tables,
         })
     }
@@ -121,6 +124,7 @@ impl App {
         if !self.has_own_tables {
             tracing::warn!("{SESSIONS_OFF}; run `countersign migrate`, or set sessions.enabled = false");
         }
+        let pruning = self.pruning.map(|pruning| tokio::spawn(prune(self.authority.clone(), pruning)));
         let graceful = GracefulShutdown::new();
         let mut builder = http1::Builder::new();
         builder
@@ -160,6 +164,9 @@ impl App {
             });
         }
         drop(listener);
+        if let Some(pruning) = pruning {
+            pruning.abort();
+        }
         if tokio::time::timeout(self.shutdown_timeout, graceful.shutdown()).await.is_err() {
             tracing::warn!("some requests were still running at the end of limits.shutdown_timeout");
         }

@@ -8,6 +8,7 @@ mod django_sessions;
 mod duration;
 mod hashing;
 mod knox;
+mod pruning;
 mod raw;
 mod resolve;
 mod resources;
@@ -32,6 +33,7 @@ use crate::endpoints::Endpoint;
 use crate::probes::Probe;
 use crate::view::ViewSettings;
 
+pub(crate) use pruning::Pruning;
 pub(crate) use source::Overrides;
 
 /// A length of time as the file's are written.
@@ -49,6 +51,8 @@ pub struct Config {
     pub(crate) sessions: OwnTables,
     /// How sure the file is that there is a table of events.
     pub(crate) audit: OwnTables,
+    /// Which expired rows the server deletes; `None` is none.
+    pub(crate) pruning: Option<Pruning>,
     pub(crate) views: ViewSettings,
     pub(crate) append_slash: bool,
     pub(crate) resources: Vec<Resource>,

@@ -12,6 +12,7 @@ mod endpoints;
 mod location;
 mod pages;
 mod probes;
+mod pruning;
 mod routes;
 mod security_headers;
 mod site;

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use crate::driver::{Sharing, Transaction};
 use crate::outstanding::{BLACKLIST, RecordStatements};
 use crate::value::Row;
+use crate::pruning::{IndexedTable, Pruned};
 use crate::{EventRow, OutstandingToken, Store, StoreError, UserId, events};
 
 /// A new session; one with that id may be there already: primary key.
@@ -86,20 +87,8 @@ pub(crate) const END_TOKENS: &str = "
     ) AND o.expires_at > $1
     ON CONFLICT (token_id) DO NOTHING";
 
-/// Rotations whose tokens have expired, some of them: the index of `expires_at`, the primary key.
-pub(crate) const FLUSH_ROTATIONS: &str = "
-    DELETE FROM countersign_rotation WHERE parent_jti IN (
-        SELECT s.parent_jti FROM countersign_rotation s WHERE s.expires_at <= $1 ORDER BY s.expires_at LIMIT $2
-    )";
-
-/// Sessions of which no token lives, some of them: the index of `keep_until`, the primary key.
-pub(crate) const FLUSH_SESSIONS: &str = "
-    DELETE FROM countersign_session WHERE sid IN (
-        SELECT s.sid FROM countersign_session s WHERE s.keep_until <= $1 ORDER BY s.keep_until LIMIT $2
-    )";
-
 /// Rows deleted in one transaction of [`Store::flush_families`].
-const BATCH: i64 = 1000;
+const BATCH: u32 = 1000;
 
 /// `kind` of a family of JSON web tokens.
 const KIND: &str = "jwt";
@@ -391,18 +380,11 @@ impl Store {
     /// If the database cannot be written; the batches before that stay deleted.
     pub async fn flush_families(&self, now: Timestamp, sessions_until: Timestamp) -> Result<u64, StoreError> {
         let mut deleted = 0;
-        for (statement, until) in [(FLUSH_ROTATIONS, now), (FLUSH_SESSIONS, sessions_until)] {
-            loop {
-                let batch = self
-                    .driver()
-                    .transaction(Sharing::OneStatement, move |mut transaction| {
-                        Box::pin(async move { transaction.execute(statement, &[until.into(), BATCH.into()]).await })
-                    })
-                    .await?;
-                deleted += batch;
-                if batch < BATCH.unsigned_abs() {
-                    break;
-                }
+        for (table, until) in [(IndexedTable::Rotations, now), (IndexedTable::Sessions, sessions_until)] {
+            let mut from = Timestamp::UNIX_EPOCH;
+            while let Pruned::Done(Some(slice)) = self.prune_indexed(table, from, until, BATCH).await? {
+                deleted += slice.deleted;
+                from = slice.last;
             }
         }
         Ok(deleted)

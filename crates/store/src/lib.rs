@@ -39,6 +39,7 @@ mod groups;
 mod knox;
 mod migrate;
 mod outstanding;
+mod pruning;
 mod remembered;
 mod statements;
 mod survey;
@@ -61,6 +62,7 @@ pub use families::{
 pub use knox::{KnoxOwner, NewKnoxToken};
 pub use migrate::{AppState, InstalledApps, MigrateReport, MigrationState};
 pub use outstanding::{Blacklisting, OutstandingToken, Rotation};
+pub use pruning::{IndexedTable, Pruned, Slice, Stretch};
 pub use survey::{HashCount, HashKind, NotUnique, SURVEY_ROWS, Sample, ServerState};
 pub use tokens::TokenTable;
 pub use url::{DatabaseUrl, DatabaseUrlError};

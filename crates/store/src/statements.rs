@@ -6,7 +6,7 @@ use crate::knox::KnoxStatements;
 use crate::outstanding::RecordStatements;
 use crate::tokens::{DEFAULT_TABLE, TokenStatements};
 use crate::user_table::UserTable;
-use crate::{InstalledApps, django_sessions, events, families, knox, outstanding};
+use crate::{InstalledApps, django_sessions, events, families, knox, outstanding, pruning};
 
 /// A statement as the lists know it.
 pub(crate) struct Listed {
@@ -63,13 +63,26 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
             outstanding::FLUSH_STRETCH,
             outstanding::FLUSH_BLACKLISTED,
             outstanding::FLUSH_OUTSTANDING,
+            pruning::PRUNE_OUTSTANDING_LOOK,
+            pruning::PRUNE_OUTSTANDING_LEFT,
         ]);
     }
     if apps.knox {
-        statements.extend(listed![knox::RENEW, knox::DELETE, knox::DELETE_ALL, knox::DELETE_EXPIRED]);
+        statements.extend(listed![
+            knox::RENEW,
+            knox::DELETE,
+            knox::DELETE_ALL,
+            knox::DELETE_EXPIRED,
+            pruning::PRUNE_KNOX_LOOK,
+            pruning::PRUNE_KNOX,
+        ]);
     }
     if apps.sessions {
-        statements.extend(listed![django_sessions::SESSION, django_sessions::DELETE_SESSION]);
+        statements.extend(listed![
+            django_sessions::SESSION,
+            django_sessions::DELETE_SESSION,
+            pruning::PRUNE_DJANGO_SESSIONS,
+        ]);
     }
     if apps.countersign {
         statements.extend(listed![
@@ -79,8 +92,9 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
             families::ROTATE,
             families::REFRESHED,
             families::END,
-            families::FLUSH_ROTATIONS,
-            families::FLUSH_SESSIONS,
+            pruning::PRUNE_ROTATIONS,
+            pruning::PRUNE_SESSIONS,
+            pruning::PRUNE_EVENTS,
             events::RECORD_EVENT,
             events::RECORD_EVENTS,
             events::EVENTS,

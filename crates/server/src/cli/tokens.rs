@@ -3,8 +3,9 @@
 use countersign::AUTHTOKEN_TABLE;
 use countersign::audit::{About, Event};
 use countersign::clock::{Clock as _, Entropy as _, SystemClock, SystemEntropy};
+use countersign::pruning::SESSION_GRACE;
 use countersign_formats::token_key::TokenKey;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::CommandError;
 use super::events::tell;
@@ -43,16 +44,12 @@ pub(super) async fn create_token(config: &Config, args: &CreateTokenArgs) -> any
     Ok(())
 }
 
-/// For how long a session is kept of which no token of ours lives.
-const SESSION_GRACE: SignedDuration = SignedDuration::from_hours(30 * 24);
-
 /// SimpleJWT 5.5 `flushexpiredtokens`, and the same for our own tables: prints nothing.
 pub(super) async fn flush_expired(config: &Config) -> anyhow::Result<()> {
     let store = config.database.open_with_users().await?;
     let now = SystemClock.now();
     store.flush_expired(now).await?;
     if config.settings.apps.countersign && store.migration_state().await?.has_own_tables() {
-        // Sessions stay for a while after their last token here: a Django beside us may have given out later ones.
         let sessions_until = now.checked_sub(SESSION_GRACE).unwrap_or(Timestamp::MIN);
         store.flush_families(now, sessions_until).await?;
     }

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use super::raw::{Nullable, OneOrMany, RawSimpleJwt, SecretText};
 use super::source::Source;
 use super::{
-    Config, ConfigError, SchemeChoice, audit, claims, database, django_sessions, hashing, knox, resources, sessions,
+    Config, ConfigError, SchemeChoice, audit, claims, database, django_sessions, hashing, knox, pruning, resources, sessions,
     validators,
 };
 use crate::client::TrustedProxies;
@@ -70,6 +70,7 @@ pub(super) fn resolve(source: &Source) -> Result<Config, ConfigError> {
         settings,
         sessions,
         audit,
+        pruning: pruning::pruning(source)?,
         warnings,
     })
 }

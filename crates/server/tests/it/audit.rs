@@ -20,6 +20,7 @@ on_every_backend![
     without_sessions_a_logout_is_an_event,
     kinds_can_be_left_out,
     an_end_of_a_session_outlives_a_kill,
+    a_server_prunes_itself,
 ];
 
 const NOW: f64 = 1_750_000_000.25;
@@ -356,4 +357,35 @@ fn an_end_of_a_session_outlives_a_kill(kind: Kind) {
     let kinds: Vec<String> =
         events(&database).iter().map(|event| event.split(' ').next().unwrap_or_default().to_owned()).collect();
     assert_eq!(kinds, ["login", "refresh_reuse", "session_ended"]);
+}
+
+/// Waits until a query counts nothing.
+fn until_none(database: &Database, query: &str) {
+    while database.column(query) != [Cell::Integer(0)] {
+        std::thread::yield_now();
+    }
+}
+
+fn a_server_prunes_itself(kind: Kind) {
+    let database = with_ann(kind);
+    let server = start(&database, "[pruning]\nenabled = false\n");
+    for _ in 0..3 {
+        assert_eq!(log_in(&server, "ann", SECRET).status, 200);
+    }
+    drop(server);
+    let later = |more: &str| {
+        let config = Config::from_text(&text(&database, more)).expect("holds together");
+        Server::start(config, instant(NOW + 100.0 * 86_400.0))
+    };
+    let own = later("[pruning]\ninterval = \"1ms\"\n");
+    until_none(&database, "SELECT (SELECT count(*) FROM countersign_session) + (SELECT count(*) FROM countersign_event)");
+    drop(own);
+    let outstanding = "SELECT count(*) FROM token_blacklist_outstandingtoken";
+    assert_eq!(database.column(outstanding), [Cell::Integer(3)], "Django's are not touched unasked");
+    // Two nodes at once.
+    let pruning = "[pruning]\ninterval = \"1ms\"\ndjango_tables = true\n";
+    let nodes = [later(pruning), later(pruning)];
+    until_none(&database, outstanding);
+    let fresh = log_in(&nodes[0], "ann", SECRET).json();
+    assert_eq!(post(&nodes[1], "/api/token/refresh/", &json!({ "refresh": fresh["refresh"] })).status, 200, "what lives stays");
 }

@@ -497,7 +497,8 @@ fn expired(id: &'static str, what: &str, command: &str, sample: Sample) -> Optio
     }
     let at_least = if sample.is_whole() { "" } else { "at least " };
     let found = format!("{at_least}{} {what} expired more than a week ago and are still there", sample.found);
-    Some(Finding::warning(id, found, format!("Run {command} daily.")).counted(sample.found))
+    let remedy = format!("Set pruning.django_tables = true, and the server deletes them, or run {command} daily.");
+    Some(Finding::warning(id, found, remedy).counted(sample.found))
 }
 
 #[cfg(test)]
