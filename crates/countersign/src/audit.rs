@@ -227,6 +227,13 @@ impl Audit {
         }
     }
 
+    /// The same of one of several sessions that an entry is about.
+    pub(crate) fn committed_for(&self, told: Option<&Entry>, sid: &str) {
+        if let Some(Entry { kind, row }) = told.filter(|_| self.settings.log) {
+            kind.log(&EventRow { session: Some(sid.to_owned()), ..row.clone() });
+        }
+    }
+
     /// Waits until all that was told before is written, or given up.
     pub(crate) async fn flush(&self) {
         let Some(queue) = &self.queue else { return };

@@ -11,6 +11,7 @@ use crate::clock::{Clock, Entropy, EntropyFailed, SystemClock, SystemEntropy, fr
 use crate::declared_claims::ClaimReader;
 use crate::family::FamilyKeys;
 use crate::hashing::{Hashing, HashingStats};
+use crate::revocation::Revocations;
 use crate::session_counts::{SessionCounters, SessionCounts};
 use crate::settings::Settings;
 
@@ -31,6 +32,7 @@ struct Inner {
     tokens: Option<TokenTable>,
     families: Option<FamilyKeys>,
     session_counters: SessionCounters,
+    revocations: Option<Arc<Revocations>>,
     hashing: Hashing,
     audit: Audit,
     clock: Arc<dyn Clock>,
@@ -69,14 +71,23 @@ impl AuthorityBuilder {
         self
     }
 
-    /// Checks the settings against the database, puts the parts together and starts the hashing threads, which end when the
-    /// last clone of the authority is dropped. Events are written by a task of the Tokio runtime that this is called in.
+    /// Checks the settings against the database, puts the parts together and starts the hashing threads and, where there are
+    /// sessions, what follows their ends; both stop when the last clone of the authority is dropped. Events are written by a task of the
+    /// Tokio runtime that this is called in.
     ///
     /// # Errors
     /// [`StoreError`] when `USER_ID_FIELD` or a declared claim names no usable column, or the database does not answer.
     pub async fn build(self) -> Result<Authority, StoreError> {
         let Self { store, settings, clock, entropy } = self;
         let field = store.user_field(&settings.simple_jwt.user_id_field).await?;
+        let revocations = match &settings.sessions {
+            Some(sessions) => {
+                let lifetime = settings.simple_jwt.longest_access();
+                let id_type = field.id_type();
+                Some(Revocations::start(&store, sessions, id_type, lifetime, Arc::clone(&clock)).await?)
+            }
+            None => None,
+        };
         let user_id = if field.is_primary_key() { UserIdSource::PrimaryKey } else { UserIdSource::Field(field) };
         let claims = ClaimReader::of(&store, &settings.claims).await?;
         let tokens = if settings.apps.authtoken { Some(store.token_table(AUTHTOKEN_TABLE).await?) } else { None };
@@ -93,6 +104,7 @@ impl AuthorityBuilder {
                 tokens,
                 families,
                 session_counters,
+                revocations,
                 hashing,
                 audit,
                 clock,
@@ -144,6 +156,11 @@ impl Authority {
     /// What ids of sessions and successors are derived with, while there are sessions.
     pub(crate) fn family_keys(&self) -> Option<&FamilyKeys> {
         self.inner.families.as_ref()
+    }
+
+    /// Which valid tokens are refused, where there are sessions.
+    pub(crate) fn revocations(&self) -> Option<&Arc<Revocations>> {
+        self.inner.revocations.as_ref()
     }
 
     /// What became of refresh tokens so far, where there are sessions.

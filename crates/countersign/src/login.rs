@@ -49,7 +49,10 @@ impl Authority {
         }
         if verdict.must_update
             && let Some(encoded) = self.fresh_hash(&password, client.address).await?
-            && self.store().replace_password(&user.id, user.password.expose(), &encoded).await?
+            && self
+                .store()
+                .replace_password(&user.id, user.password.expose(), &encoded, self.revocations().is_some())
+                .await?
         {
             user.password = EncodedPassword::new(encoded);
             self.tell(&Event::PasswordUpgraded, &about().user(&user.id));

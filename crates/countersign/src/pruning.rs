@@ -115,6 +115,8 @@ impl Pruner {
                 let Some(deleted) = self.indexed(table, until).await? else { return Ok(None) };
                 counts.own += deleted;
             }
+            let (short, long) = self.authority.settings().simple_jwt.marks_until(now);
+            counts.own += self.authority.store().flush_revocations(short, long).await?;
         }
         if self.settings.django_tables && apps.sessions {
             let Some(deleted) = self.indexed(IndexedTable::DjangoSessions, ended).await? else { return Ok(None) };

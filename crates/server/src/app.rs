@@ -20,7 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::{Config, Pruning, Resource, SchemeChoice};
-use crate::database::SESSIONS_OFF;
+use crate::database::{SESSIONS_OFF, TRIGGERS_MISSING};
 use crate::pruning::prune;
 use crate::routes::Routes;
 use crate::view::View;
@@ -43,6 +43,8 @@ pub struct App {
     pruning: Option<Pruning>,
     /// Whether sessions are as the configuration wants them.
     has_own_tables: bool,
+    /// Whether sessions see what Django does to users.
+    has_triggers: bool,
 }
 
 impl App {
@@ -68,10 +70,11 @@ impl App {
         config.database.settle_events(&store, &config.audit, &mut config.settings).await?;
         let store = config.database.checked(&store, &config.settings.apps).await?;
         let user_id_field = &config.settings.simple_jwt.user_id_field;
-        store
+        let field = store
             .user_field(user_id_field)
             .await
             .with_context(|| format!("simple_jwt.user_id_field = \"{user_id_field}\""))?;
+        let has_triggers = config.settings.sessions.is_none() || store.has_triggers(&field).await?;
         for claim in &config.settings.claims {
             if let ClaimSource::Column(column) = &claim.source {
                 let name = &claim.name;
@@ -102,6 +105,7 @@ impl App {
             max_connections: config.max_connections,
             pruning: config.pruning,
             has_own_tables,
+            has_triggers,
         })
     }
 
@@ -123,6 +127,9 @@ impl App {
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) {
         if !self.has_own_tables {
             tracing::warn!("{SESSIONS_OFF}; run `countersign migrate`, or set sessions.enabled = false");
+        }
+        if !self.has_triggers {
+            tracing::warn!("{TRIGGERS_MISSING}; run `countersign migrate`");
         }
         let pruning = self.pruning.map(|pruning| tokio::spawn(prune(self.authority.clone(), pruning)));
         let graceful = GracefulShutdown::new();

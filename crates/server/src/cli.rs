@@ -6,6 +6,7 @@ mod doctor;
 mod events;
 mod prompt;
 mod serve;
+mod sessions;
 mod tokens;
 mod users;
 
@@ -62,6 +63,9 @@ enum Command {
     Flushexpiredtokens,
     /// Show what happened to logins, tokens and sessions, the latest last.
     Events(events::EventsArgs),
+    /// End sessions: their tokens are refused at once, by every node.
+    #[command(subcommand)]
+    Sessions(sessions::SessionsCommand),
     /// Check the configuration, and nothing else.
     Check,
     /// Check configuration, database and clock for silent faults. Exit code 0: none, 1: warnings, 2: errors.
@@ -134,6 +138,7 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::DrfCreateToken(args) => small_runtime()?.block_on(tokens::create_token(&source.load(None)?, &args))?,
         Command::Flushexpiredtokens => small_runtime()?.block_on(tokens::flush_expired(&source.load(None)?))?,
         Command::Events(args) => small_runtime()?.block_on(events::events(&source.load(None)?, &args))?,
+        Command::Sessions(command) => small_runtime()?.block_on(sessions::sessions(source.load(None)?, &command))?,
         Command::Check => {
             warn(&source.load(None)?);
             println!("The configuration holds together.");
@@ -208,6 +213,30 @@ async fn migrate(config: &Config) -> anyhow::Result<()> {
     for app in &report.created {
         println!("Created the tables of {app}");
     }
+    triggers(config, &store).await?;
     store.close().await;
+    Ok(())
+}
+
+/// Puts the triggers in their place where there are sessions, and takes them away where there are none.
+async fn triggers(config: &Config, store: &countersign_store::Store) -> anyhow::Result<()> {
+    use anyhow::Context as _;
+
+    let state = store.migration_state().await?;
+    if state.missing(&countersign_store::InstalledApps { countersign: false, ..config.settings.apps }).contains(&"auth")
+        || !state.has_own_tables()
+    {
+        return Ok(());
+    }
+    let store = config.database.with_users(store).await?;
+    let field = store.user_field(&config.settings.simple_jwt.user_id_field).await?;
+    let refused = "the triggers on the users' table, by which a change of Django's ends sessions here";
+    if config.settings.apps.countersign {
+        if store.install_triggers(&field).await.context(refused)? {
+            println!("Installed the triggers of countersign");
+        }
+    } else if store.remove_triggers(&field).await.context(refused)? {
+        println!("Removed the triggers of countersign");
+    }
     Ok(())
 }

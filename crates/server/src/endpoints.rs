@@ -33,6 +33,11 @@ pub(crate) enum Endpoint {
     KnoxLogout,
     /// django-rest-knox 5.1 `LogoutAllView`.
     KnoxLogoutAll,
+    /// Ends all sessions of the user.
+    LogoutEverywhere {
+        /// All but the one that the client shows.
+        but_here: bool,
+    },
     /// Says who the client is.
     Whoami,
     /// A declared resource with an answer of its own.
@@ -72,7 +77,12 @@ impl Endpoint {
             }
             Self::TokenRefresh | Self::TokenBlacklist => vec![field("refresh", true)],
             Self::TokenVerify | Self::TokenRefreshSliding => vec![field("token", true)],
-            Self::KnoxLogin | Self::KnoxLogout | Self::KnoxLogoutAll | Self::Whoami | Self::Fixed { .. } => Vec::new(),
+            Self::KnoxLogin
+            | Self::KnoxLogout
+            | Self::KnoxLogoutAll
+            | Self::LogoutEverywhere { .. }
+            | Self::Whoami
+            | Self::Fixed { .. } => Vec::new(),
         }
     }
 
@@ -145,6 +155,10 @@ impl Endpoint {
                 authority.knox_logout_all(identity, client).await?;
                 return Ok(Answer::Empty);
             }
+            Self::LogoutEverywhere { but_here } => {
+                authority.log_out_everywhere(identity, *but_here, client).await?;
+                return Ok(Answer::Empty);
+            }
             Self::Whoami | Self::Fixed { .. } => {} // answered at once
         }
         Ok(Answer::Json(Value::Object(body)))
@@ -168,6 +182,8 @@ impl Endpoint {
             Self::KnoxLogin => "Gives the client a token of its own.",
             Self::KnoxLogout => "Ends the token that the client shows.",
             Self::KnoxLogoutAll => "Ends all tokens of the user.",
+            Self::LogoutEverywhere { but_here: false } => "Ends all sessions of the user.",
+            Self::LogoutEverywhere { but_here: true } => "Ends all sessions of the user but the client's own.",
             Self::Whoami => "Says who the client is.",
             Self::Fixed { .. } => "",
         }
@@ -200,7 +216,12 @@ impl Endpoint {
             }
             Self::TokenBlacklist => field("refresh", "Refresh", true),
             Self::TokenVerify | Self::TokenRefreshSliding => field("token", "Token", true),
-            Self::KnoxLogin | Self::KnoxLogout | Self::KnoxLogoutAll | Self::Whoami | Self::Fixed { .. } => {}
+            Self::KnoxLogin
+            | Self::KnoxLogout
+            | Self::KnoxLogoutAll
+            | Self::LogoutEverywhere { .. }
+            | Self::Whoami
+            | Self::Fixed { .. } => {}
         }
         form
     }

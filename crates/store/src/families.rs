@@ -12,7 +12,7 @@ use crate::driver::{Sharing, Transaction};
 use crate::outstanding::{BLACKLIST, RecordStatements};
 use crate::value::Row;
 use crate::pruning::{IndexedTable, Pruned};
-use crate::{EventRow, OutstandingToken, Store, StoreError, UserId, events};
+use crate::{EventRow, Mark, OutstandingToken, Store, StoreError, UserId, events};
 
 /// A new session; one with that id may be there already: primary key.
 pub(crate) const BEGIN: &str = "
@@ -87,8 +87,8 @@ pub(crate) const END_TOKENS: &str = "
     ) AND o.expires_at > $1
     ON CONFLICT (token_id) DO NOTHING";
 
-/// Rows deleted in one transaction of [`Store::flush_families`].
-const BATCH: u32 = 1000;
+/// Rows deleted in one transaction.
+pub(crate) const BATCH: u32 = 1000;
 
 /// `kind` of a family of JSON web tokens.
 const KIND: &str = "jwt";
@@ -459,7 +459,8 @@ impl FamilyRows for InTransaction<'_, '_> {
     }
 }
 
-/// Ends a session within a transaction, with its tokens in SimpleJWT's table if that is there; tells whether it lived.
+/// Ends a session within a transaction, with a mark for its access tokens, and its refresh tokens in SimpleJWT's table if that is
+/// there; tells whether it lived.
 pub(crate) async fn end(
     transaction: &mut Transaction<'_>,
     sid: &str,
@@ -468,8 +469,11 @@ pub(crate) async fn end(
     at: Timestamp,
 ) -> Result<bool, StoreError> {
     let is_ended = transaction.execute(END, &[at.into(), reason.into(), sid.into()]).await? > 0;
-    if is_ended && has_blacklist {
-        transaction.execute(END_TOKENS, &[at.into(), sid.into()]).await?;
+    if is_ended {
+        Mark::of_session(sid, at).insert(transaction).await?;
+        if has_blacklist {
+            transaction.execute(END_TOKENS, &[at.into(), sid.into()]).await?;
+        }
     }
     Ok(is_ended)
 }

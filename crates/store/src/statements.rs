@@ -6,7 +6,9 @@ use crate::knox::KnoxStatements;
 use crate::outstanding::RecordStatements;
 use crate::tokens::{DEFAULT_TABLE, TokenStatements};
 use crate::user_table::UserTable;
-use crate::{InstalledApps, django_sessions, events, families, knox, outstanding, pruning};
+use crate::{
+    InstalledApps, django_sessions, events, families, knox, outstanding, pruning, revocation_feed, revocations,
+};
 
 /// A statement as the lists know it.
 pub(crate) struct Listed {
@@ -99,9 +101,26 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
             events::RECORD_EVENTS,
             events::EVENTS,
             events::EVENTS_OF,
+            revocations::MARK,
+            revocations::UNMARK_REHASH,
+            revocations::MARK_OTHERS,
+            revocations::NEWEST_SESSION,
+            revocations::NEWEST_OF_ALL,
+            revocations::END_OTHERS,
+            revocations::AGAINST,
+            revocations::FLUSH_SHORT,
+            revocations::FLUSH_LONG,
+            revocation_feed::PAGE,
+            revocation_feed::LAST,
+            revocation_feed::AFTER,
         ]);
         if apps.token_blacklist {
-            statements.extend(listed![families::FACTS, families::END_TOKENS]);
+            statements.extend(listed![
+                families::FACTS,
+                families::END_TOKENS,
+                revocations::VOID_OTHERS,
+                revocations::VOID_STRETCH,
+            ]);
         }
     }
     statements

@@ -86,6 +86,13 @@ pub enum Event {
         /// `end_reason` of the session.
         reason: &'static str,
     },
+    /// All sessions of everybody ended.
+    AllSessionsEnded,
+    /// A token is refused from now on.
+    TokenRevoked {
+        /// Its id.
+        jti: String,
+    },
     /// A claim is taken.
     SessionClaimTaken {
         /// Its name.
@@ -177,6 +184,8 @@ impl Event {
             Self::RefreshUnrecordedAccepted { .. } => EventKind::RefreshUnrecordedAccepted,
             Self::TokenBlacklisted { .. } => EventKind::TokenBlacklisted,
             Self::SessionEnded { .. } => EventKind::SessionEnded,
+            Self::AllSessionsEnded => EventKind::AllSessionsEnded,
+            Self::TokenRevoked { .. } => EventKind::TokenRevoked,
             Self::SessionClaimTaken { .. } => EventKind::SessionClaimTaken,
             Self::KnoxLogin { .. } => EventKind::KnoxLogin,
             Self::KnoxLogout { .. } => EventKind::KnoxLogout,
@@ -192,7 +201,7 @@ impl Event {
     pub(super) fn detail(&self) -> Option<String> {
         let mut detail = Object::new();
         match self {
-            Self::LoginShed | Self::PasswordUpgraded | Self::KnoxLogoutAll => {}
+            Self::LoginShed | Self::PasswordUpgraded | Self::KnoxLogoutAll | Self::AllSessionsEnded => {}
             Self::Login { way } => detail.set("for", way.name()),
             Self::LoginFailed { reason } => detail.set("reason", reason.name()),
             Self::LoginThrottled { scope } => detail.set("scope", text(scope)),
@@ -210,7 +219,7 @@ impl Event {
                 detail.set("jti", text(jti));
                 detail.set("session_ended", *session_ended);
             }
-            Self::RefreshUnrecordedAccepted { jti } => detail.set("jti", text(jti)),
+            Self::RefreshUnrecordedAccepted { jti } | Self::TokenRevoked { jti } => detail.set("jti", text(jti)),
             Self::SessionEnded { reason } | Self::DjangoSessionRefused { reason } => detail.set("reason", *reason),
             Self::SessionClaimTaken { claim } => detail.set("claim", text(claim)),
             Self::KnoxLogin { digest } | Self::KnoxLogout { digest } => detail.set("digest", text(digest)),

@@ -92,6 +92,10 @@ kinds! {
     TokenBlacklisted = "token_blacklisted", INFO, None, "a refresh token was blacklisted";
     /// A session ended before its time.
     SessionEnded = "session_ended", INFO, None, "a session ended";
+    /// All sessions of everybody ended.
+    AllSessionsEnded = "all_sessions_ended", WARN, None, "all sessions ended";
+    /// One token was refused from then on by an operator.
+    TokenRevoked = "token_revoked", INFO, None, "a token was revoked";
     /// A token has a claim that ours would take the place of.
     SessionClaimTaken = "session_claim_taken", WARN, Some(Allowance::SELDOM),
         "a token has a claim of that name which is no session of ours and is replaced; set sessions.claim to another";

@@ -48,6 +48,7 @@ impl Authority {
         match outcome {
             FamilyOutcome::Done => {
                 self.count(why);
+                self.note_end(&guest.presented.sid, guest.now);
                 self.audit().committed(told);
             }
             FamilyOutcome::Forestalled => self.tell_refusal(guest, why),

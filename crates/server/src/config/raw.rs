@@ -379,6 +379,8 @@ pub(super) enum PathName {
     KnoxLogin,
     KnoxLogout,
     KnoxLogoutall,
+    SessionsLogoutAll,
+    SessionsLogoutOthers,
     Whoami,
     Healthz,
     Readyz,
@@ -409,6 +411,8 @@ pub(super) struct RawSessions {
     pub idle_lifetime: Option<Length>,
     pub absolute_lifetime: Option<Length>,
     pub claim: Option<String>,
+    pub max_staleness: Option<Length>,
+    pub when_feed_lost: Option<String>,
 }
 
 /// Ours: where the value of a claim comes from; one of the three.

@@ -23,6 +23,7 @@ pub(super) fn resources(source: &Source, settings: &Settings) -> Result<Vec<Reso
             PathName::ObtainAuthToken => settings.apps.authtoken,
             // Without its app SimpleJWT's view answers 200 and does nothing; the path is better not there.
             PathName::TokenBlacklist => settings.apps.token_blacklist,
+            PathName::SessionsLogoutAll | PathName::SessionsLogoutOthers => settings.sessions.is_some(),
             PathName::KnoxLogin | PathName::KnoxLogout | PathName::KnoxLogoutall => settings.apps.knox,
             _ => true,
         };
@@ -31,7 +32,11 @@ pub(super) fn resources(source: &Source, settings: &Settings) -> Result<Vec<Reso
         }
         let key = format!("paths.{}", mount.key);
         if !available {
-            return Err(source.error(&key, "its app is not in installed_apps; add it, or set the path to \"\""));
+            let what = match mount.name {
+                PathName::SessionsLogoutAll | PathName::SessionsLogoutOthers => "there are no sessions; enable them",
+                _ => "its app is not in installed_apps; add it",
+            };
+            return Err(source.error(&key, format!("{what}, or set the path to \"\"")));
         }
         check_path(source, &key, path, &resources)?;
         resources.push(mounted(mount, path, &defaults));
@@ -85,7 +90,7 @@ const fn mount(
 }
 
 #[rustfmt::skip]
-static MOUNTS: [Mount; 11] = [
+static MOUNTS: [Mount; 13] = [
     mount(PathName::ObtainAuthToken, "obtain_auth_token", "/api-token-auth/", "Obtain Auth Token", Endpoint::ObtainAuthToken),
     mount(PathName::TokenObtainPair, "token_obtain_pair", "/api/token/", "Token Obtain Pair", Endpoint::TokenObtainPair),
     mount(PathName::TokenRefresh, "token_refresh", "/api/token/refresh/", "Token Refresh", Endpoint::TokenRefresh),
@@ -96,6 +101,8 @@ static MOUNTS: [Mount; 11] = [
     mount(PathName::KnoxLogin, "knox_login", "/knox/login/", "Login", Endpoint::KnoxLogin),
     mount(PathName::KnoxLogout, "knox_logout", "/knox/logout/", "Logout", Endpoint::KnoxLogout),
     mount(PathName::KnoxLogoutall, "knox_logoutall", "/knox/logoutall/", "Logout All", Endpoint::KnoxLogoutAll),
+    mount(PathName::SessionsLogoutAll, "sessions_logout_all", "/api/sessions/logout-all/", "Sessions Logout All", Endpoint::LogoutEverywhere { but_here: false }),
+    mount(PathName::SessionsLogoutOthers, "sessions_logout_others", "/api/sessions/logout-others/", "Sessions Logout Others", Endpoint::LogoutEverywhere { but_here: true }),
     mount(PathName::Whoami, "whoami", "/api/whoami/", "Whoami", Endpoint::Whoami),
 ];
 
@@ -166,7 +173,7 @@ fn mounted(mount: &Mount, path: &str, defaults: &Defaults) -> Resource {
             resource.renderers = vec![Renderer::Json];
             resource.parsers = vec![Parser::Form, Parser::Multipart, Parser::Json];
         }
-        PathName::KnoxLogin => {
+        PathName::KnoxLogin | PathName::SessionsLogoutAll | PathName::SessionsLogoutOthers => {
             resource.authentication.clone_from(&defaults.authentication);
             resource.permissions = vec![Permission::IsAuthenticated];
         }

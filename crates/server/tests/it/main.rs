@@ -9,4 +9,5 @@ mod knox;
 mod logins;
 mod policies;
 mod race;
+mod revocation;
 mod sessions;

@@ -112,7 +112,7 @@ fn sessions_that_are_off_leave_no_trace(kind: Kind) {
     let database = with_ann(kind);
     let server = start(&database, "[simple_jwt]\nrotate_refresh_tokens = true\n[sessions]\nenabled = false\n");
     assert_eq!(plain_claims(&server), ["exp", "iat", "jti", "token_type", "user_id"]);
-    for table in ["countersign_session", "countersign_rotation"] {
+    for table in ["countersign_session", "countersign_rotation", "countersign_revocation"] {
         assert_eq!(database.column(&format!("SELECT count(*) FROM {table}")), [Cell::Integer(0)], "{table}");
     }
 }
@@ -129,7 +129,7 @@ fn plain_claims(server: &Server) -> Vec<String> {
 }
 
 fn drop_own_tables(database: &Database) {
-    for table in ["countersign_session", "countersign_rotation"] {
+    for table in ["countersign_session", "countersign_rotation", "countersign_revocation"] {
         database.execute(&format!("DROP TABLE {table}"));
     }
     database.execute("DELETE FROM django_migrations WHERE app = 'countersign'");

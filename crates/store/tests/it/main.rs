@@ -8,6 +8,7 @@ mod outstanding;
 mod postgres;
 mod pruning;
 mod remembered;
+mod revocations;
 mod survey;
 mod tokens;
 mod user_models;

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::settings::usual_cost;
 use super::{Finding, Severity};
 use crate::config::{Config, SchemeChoice};
-use crate::database::SESSIONS_OFF;
+use crate::database::{SESSIONS_OFF, TRIGGERS_MISSING};
 
 /// The oldest PostgreSQL that is supported.
 const OLDEST_SERVER: u64 = 130_000;
@@ -46,6 +46,7 @@ pub(super) async fn examine(config: &mut Config, clock: &dyn Clock, findings: &m
             privileges(config, &store, findings).await;
             users(config, &store, &mapping, findings).await;
             statements(config, &store, findings).await;
+            triggers(config, &store, findings).await;
         }
         Err(error @ StoreError::Schema { .. }) => {
             let remedy = if config.database.users.is_some() {
@@ -87,6 +88,24 @@ async fn events(config: &mut Config, store: &Store, findings: &mut Vec<Finding>)
             format!("{error:#}"),
             "Run `countersign migrate`, which makes it beside Django's, or set audit.table = false.",
         ));
+    }
+}
+
+/// Django's changes to users end sessions by triggers, which a rebuilt table loses.
+async fn triggers(config: &Config, store: &Store, findings: &mut Vec<Finding>) {
+    if config.settings.sessions.is_none() {
+        return;
+    }
+    // A field that cannot be used is told by the statements.
+    let Ok(field) = store.user_field(&config.settings.simple_jwt.user_id_field).await else { return };
+    match store.has_triggers(&field).await {
+        Ok(true) => {}
+        Ok(false) => findings.push(Finding::warning(
+            "sessions-triggers",
+            TRIGGERS_MISSING,
+            "Run `countersign migrate`, on SQLite also after each manage.py migrate that alters the users' table.",
+        )),
+        Err(error) => uncounted(findings, "the triggers", &error),
     }
 }
 
