@@ -10,8 +10,8 @@ use jiff::Timestamp;
 
 use crate::driver::{Sharing, Transaction};
 use crate::outstanding::{BLACKLIST, RecordStatements};
-use crate::value::Row;
 use crate::pruning::{IndexedTable, Pruned};
+use crate::value::Row;
 use crate::{EventRow, OutstandingToken, Store, StoreError, UserId, events};
 
 /// A new session; one with that id may be there already: primary key.
