@@ -181,7 +181,10 @@ impl Pruner {
             let began = Instant::now();
             let pruned = match self.authority.store().prune_outstanding(after, until, self.batch).await {
                 Err(StoreError::ForeignKeyViolation) => {
-                    tracing::warn!(after, "expired refresh tokens cannot be deleted: a table of the project's refers to them");
+                    tracing::warn!(
+                        after,
+                        "expired refresh tokens cannot be deleted: a table of the project's refers to them"
+                    );
                     return Ok(Some(deleted));
                 }
                 pruned => pruned?,

@@ -20,10 +20,21 @@ pub(crate) async fn prune(authority: Authority, pruning: Pruning) {
         match pruner.round().await {
             Ok(PruneCounts { outstanding, knox, django_sessions, own, gave_way, longest, .. }) => {
                 let longest_ms = longest.as_millis();
-                tracing::info!(outstanding, knox, django_sessions, own, gave_way, longest_ms, "expired rows were deleted");
+                tracing::info!(
+                    outstanding,
+                    knox,
+                    django_sessions,
+                    own,
+                    gave_way,
+                    longest_ms,
+                    "expired rows were deleted"
+                );
             }
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "expired rows could not be deleted; later again");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "expired rows could not be deleted; later again"
+                );
             }
         }
         tokio::time::sleep(interval).await;

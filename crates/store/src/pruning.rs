@@ -209,7 +209,10 @@ impl Store {
         rows: u32,
         key: impl FnOnce(&Row<'_>) -> Result<Option<K>, StoreError> + Send + 'static,
     ) -> Result<Option<(K, Option<Timestamp>)>, StoreError> {
-        let read = move |row: &Row<'_>| Ok(key(row)?.map(|last| (last, row.instant_opt(1))));
+        let read = move |row: &Row<'_>| -> Result<Option<(K, Option<Timestamp>)>, StoreError> {
+            let Some(last) = key(row)? else { return Ok(None) };
+            Ok(Some((last, row.instant_opt(1)?)))
+        };
         let found = match self.driver() {
             Driver::Sqlite(_) => {
                 self.driver().query_opt(statement, &[after.value(), i64::from(rows).into()], read).await?
@@ -224,10 +227,7 @@ impl Store {
                     .await?
             }
         };
-        match found.flatten() {
-            Some((last, earliest)) => Ok(Some((last, earliest?))),
-            None => Ok(None),
-        }
+        Ok(found.flatten())
     }
 }
 

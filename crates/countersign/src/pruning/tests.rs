@@ -60,7 +60,11 @@ async fn run(steps: Vec<Step>) {
     let clock = Arc::new(FixedClock::new(at(0)));
     let authority = authority(&clock).await;
     let store = authority.store().clone();
-    let settings = PruningSettings { django_tables: true, keep_events: Some(SignedDuration::from_secs(1000)), ..PruningSettings::default() };
+    let settings = PruningSettings {
+        django_tables: true,
+        keep_events: Some(SignedDuration::from_secs(1000)),
+        ..PruningSettings::default()
+    };
     let mut pruner = Pruner::new(authority, settings);
     // Tokens by id: when each ends, and whether it is void.
     let mut tokens: HashMap<String, (i64, bool)> = HashMap::new();

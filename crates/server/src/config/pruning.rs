@@ -41,7 +41,9 @@ pub(super) fn pruning(source: &Source) -> Result<Option<Pruning>, ConfigError> {
             settings.keep_events = Some(length);
         }
         Some(_) => {
-            return Err(source.error("audit.keep", "must be a length of time as \"90d\", or false to keep events for ever"));
+            return Err(
+                source.error("audit.keep", "must be a length of time as \"90d\", or false to keep events for ever")
+            );
         }
     }
     Ok((raw.enabled != Some(false)).then_some(Pruning { interval, settings }))
@@ -61,8 +63,8 @@ mod tests {
 
     #[test]
     fn every_key_has_its_place() {
-        let pruning =
-            read("[audit]\nkeep = \"7d\"\n[pruning]\ninterval = \"10m\"\nbatch = 50\ndjango_tables = true").expect("accepted");
+        let pruning = read("[audit]\nkeep = \"7d\"\n[pruning]\ninterval = \"10m\"\nbatch = 50\ndjango_tables = true")
+            .expect("accepted");
         let Pruning { interval, settings } = pruning.expect("on");
         assert_eq!(interval, Duration::from_mins(10));
         assert_eq!((settings.batch, settings.django_tables), (50, true));

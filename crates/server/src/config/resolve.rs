@@ -18,8 +18,8 @@ use zeroize::Zeroizing;
 use super::raw::{Nullable, OneOrMany, RawSimpleJwt, SecretText};
 use super::source::Source;
 use super::{
-    Config, ConfigError, SchemeChoice, audit, claims, database, django_sessions, hashing, knox, pruning, resources, sessions,
-    validators,
+    Config, ConfigError, SchemeChoice, audit, claims, database, django_sessions, hashing, knox, pruning, resources,
+    sessions, validators,
 };
 use crate::client::TrustedProxies;
 use crate::view::ViewSettings;

@@ -378,7 +378,10 @@ fn a_server_prunes_itself(kind: Kind) {
         Server::start(config, instant(NOW + 100.0 * 86_400.0))
     };
     let own = later("[pruning]\ninterval = \"1ms\"\n");
-    until_none(&database, "SELECT (SELECT count(*) FROM countersign_session) + (SELECT count(*) FROM countersign_event)");
+    until_none(
+        &database,
+        "SELECT (SELECT count(*) FROM countersign_session) + (SELECT count(*) FROM countersign_event)",
+    );
     drop(own);
     let outstanding = "SELECT count(*) FROM token_blacklist_outstandingtoken";
     assert_eq!(database.column(outstanding), [Cell::Integer(3)], "Django's are not touched unasked");
@@ -387,5 +390,9 @@ fn a_server_prunes_itself(kind: Kind) {
     let nodes = [later(pruning), later(pruning)];
     until_none(&database, outstanding);
     let fresh = log_in(&nodes[0], "ann", SECRET).json();
-    assert_eq!(post(&nodes[1], "/api/token/refresh/", &json!({ "refresh": fresh["refresh"] })).status, 200, "what lives stays");
+    assert_eq!(
+        post(&nodes[1], "/api/token/refresh/", &json!({ "refresh": fresh["refresh"] })).status,
+        200,
+        "what lives stays"
+    );
 }
