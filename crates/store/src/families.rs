@@ -11,12 +11,8 @@ use jiff::Timestamp;
 use crate::driver::{Sharing, Transaction};
 use crate::outstanding::{BLACKLIST, RecordStatements};
 use crate::pruning::{IndexedTable, Pruned};
-<<<<<<< HEAD
-use crate::{EventRow, Mark, OutstandingToken, Store, StoreError, UserId, events};
-=======
 use crate::value::Row;
-use crate::{EventRow, OutstandingToken, Store, StoreError, UserId, events};
->>>>>>> audit-prune
+use crate::{EventRow, Mark, OutstandingToken, Store, StoreError, UserId, events};
 
 /// A new session; one with that id may be there already: primary key.
 pub(crate) const BEGIN: &str = "
