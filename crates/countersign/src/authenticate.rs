@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use crate::authority::{Authority, UserIdSource};
 use crate::basic_header::decode_basic;
 use crate::claim_value::{is_truthy, to_integer, to_text};
-use crate::client::{Caller, ClientAddress, Credentials};
+use crate::client::{Caller, Client, Credentials};
 use crate::failure::Failure;
 use crate::family::SID_LEN;
 
@@ -185,7 +185,7 @@ impl Identity {
 impl Authority {
     /// Tries the schemes in order: the first that does not abstain decides, and where one finds bad credentials ([`Failure`])
     /// the later ones are not tried. `caller` says whom a hash counts against ([`Scheme::Basic`]) and what a session's CSRF
-    /// check looks at ([`Scheme::Session`]); a [`ClientAddress`] alone does for the others. DRF 3.18
+    /// check looks at ([`Scheme::Session`]); a [`ClientAddress`](crate::ClientAddress) alone does for the others. DRF 3.18
     /// `Request._authenticate`.
     pub async fn authenticate<'r>(
         &self,
@@ -202,7 +202,7 @@ impl Authority {
                 Scheme::Token { keyword, table } => self.by_token(keyword, table, headers).await,
                 Scheme::Jwt => self.by_jwt(headers, &mut credential).await,
                 Scheme::JwtStateless => self.by_stateless_jwt(headers, &mut credential).await,
-                Scheme::Basic => Box::pin(self.by_basic(headers, caller.address)).await, // large: a login
+                Scheme::Basic => Box::pin(self.by_basic(headers, Client::of(caller.address, headers))).await, // large: a login
                 Scheme::Session => Box::pin(self.by_session(headers, &caller)).await,
                 Scheme::Knox => Box::pin(self.by_knox(headers)).await.map(|found| {
                     found.map(|(user, digest)| {
@@ -216,7 +216,10 @@ impl Authority {
                 Ok(Some(principal)) => {
                     Ok(Identity { principal, scheme: Some(scheme.name()), credential, has_schemes: true })
                 }
-                Err(failure) => Err(failure),
+                Err(failure) => {
+                    self.tell_refused(scheme.name(), &failure, Client::of(caller.address, headers));
+                    Err(failure)
+                }
             };
             return Authentication { result, read_session };
         }
@@ -251,7 +254,7 @@ impl Authority {
         Ok(Some(Principal::User(user)))
     }
 
-    async fn by_basic(&self, headers: &HeaderMap, client: ClientAddress) -> Result<Option<Principal>, Failure> {
+    async fn by_basic(&self, headers: &HeaderMap, client: Client<'_>) -> Result<Option<Principal>, Failure> {
         let Some(header) = joined(headers, &AUTHORIZATION) else { return Ok(None) };
         let Some(credentials) = after_keyword(&header, "Basic") else { return Ok(None) };
         // Base64 as Python reads it skips the comma of a repeated header, and whatever comes after the padding.
@@ -266,7 +269,7 @@ impl Authority {
         let (username, password) = decode_basic(word)
             .filter(|_| !is_repeated)
             .ok_or(Failure::BadHeader("Invalid basic header. Credentials not correctly base64 encoded."))?;
-        let credentials = Credentials::new(&username, Password::new(password)).from_address(client);
+        let credentials = Credentials::new(&username, Password::new(password)).from_client(client);
         let user = self.login(credentials).await?.ok_or(Failure::InvalidBasicCredentials)?;
         if !user.is_active {
             return Err(Failure::InactiveUser);
@@ -373,6 +376,14 @@ impl Authority {
                 None => None,
             },
         })
+    }
+
+    /// The key of the user whom a token names, as it says; `None` where tokens name users by something else.
+    pub(crate) fn claimed_user_id(&self, claims: &Claims) -> Option<String> {
+        match self.user_id_source() {
+            UserIdSource::PrimaryKey => claims.get(&self.settings().simple_jwt.user_id_claim).and_then(to_text),
+            UserIdSource::Field(_) => None,
+        }
     }
 
     /// `CHECK_REVOKE_TOKEN`: the claim must be the upper-case MD5 of the stored password.

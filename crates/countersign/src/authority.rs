@@ -6,6 +6,7 @@ use std::sync::Arc;
 use countersign_store::{Store, StoreError, TokenTable, UserField};
 use jiff::Timestamp;
 
+use crate::audit::{About, Audit, Event, EventStats};
 use crate::clock::{Clock, Entropy, EntropyFailed, SystemClock, SystemEntropy, fresh_jti, random};
 use crate::declared_claims::ClaimReader;
 use crate::family::FamilyKeys;
@@ -33,6 +34,7 @@ struct Inner {
     session_counters: SessionCounters,
     revocations: Option<Arc<Revocations>>,
     hashing: Hashing,
+    audit: Audit,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
@@ -70,7 +72,8 @@ impl AuthorityBuilder {
     }
 
     /// Checks the settings against the database, puts the parts together and starts the hashing threads and, where there are
-    /// sessions, what follows their ends; both stop when the last clone of the authority is dropped.
+    /// sessions, what follows their ends; both stop when the last clone of the authority is dropped. Events are written by a task of the
+    /// Tokio runtime that this is called in.
     ///
     /// # Errors
     /// [`StoreError`] when `USER_ID_FIELD` or a declared claim names no usable column, or the database does not answer.
@@ -91,6 +94,7 @@ impl AuthorityBuilder {
         let families = settings.sessions.is_some().then(|| FamilyKeys::of(&settings.simple_jwt.signing_key));
         let hashing = Hashing::start(&settings.hashing, &settings.hashers);
         let session_counters = SessionCounters::default();
+        let audit = Audit::start(&settings.audit, &store, &clock);
         Ok(Authority {
             inner: Arc::new(Inner {
                 store,
@@ -102,6 +106,7 @@ impl AuthorityBuilder {
                 session_counters,
                 revocations,
                 hashing,
+                audit,
                 clock,
                 entropy,
             }),
@@ -172,6 +177,26 @@ impl Authority {
     #[must_use]
     pub fn hashing_stats(&self) -> HashingStats {
         self.inner.hashing.stats()
+    }
+
+    /// What became of events so far.
+    #[must_use]
+    pub fn event_stats(&self) -> EventStats {
+        self.inner.audit.stats()
+    }
+
+    /// Waits until all events of before are in their table, or given up; done before the store is closed.
+    pub async fn flush_events(&self) {
+        self.inner.audit.flush().await;
+    }
+
+    pub(crate) fn audit(&self) -> &Audit {
+        &self.inner.audit
+    }
+
+    /// Tells what happened now.
+    pub(crate) fn tell(&self, event: &Event, about: &About<'_>) {
+        self.inner.audit.tell(event, about, self.now());
     }
 
     pub(crate) fn hashing(&self) -> &Hashing {

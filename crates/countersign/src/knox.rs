@@ -7,7 +7,9 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use zeroize::Zeroizing;
 
+use crate::audit::{About, Event};
 use crate::authenticate::{Credential, Identity, Principal, joined, shown_token};
+use crate::client::Client;
 use crate::{Authority, Failure};
 
 /// What a client gets for a login at Knox's view.
@@ -33,7 +35,7 @@ impl Authority {
         let now = self.now();
         if found.expiry.is_some_and(|expiry| expiry < now) {
             self.store().knox_delete_of(&found.user.id, Some(now)).await?;
-            return Err(Failure::UnknownToken);
+            return Err(Failure::ExpiredToken);
         }
         if !found.user.is_active {
             return Err(Failure::InactiveUser);
@@ -62,7 +64,7 @@ impl Authority {
     /// # Errors
     /// [`Failure::TooManyTokens`], [`Failure::NotAuthenticated`] for who is no user of the table, [`Failure::Store`],
     /// [`Failure::Entropy`].
-    pub async fn knox_login(&self, identity: &Identity) -> Result<KnoxLogin, Failure> {
+    pub async fn knox_login(&self, identity: &Identity, client: Client<'_>) -> Result<KnoxLogin, Failure> {
         let Principal::User(user) = &identity.principal else { return Err(Failure::NotAuthenticated) };
         let settings = &self.settings().knox;
         let random = Zeroizing::new(self.random::<128>()?);
@@ -71,8 +73,10 @@ impl Authority {
         let now = truncate_to_microseconds(self.now());
         // Beyond the calendar is for ever.
         let expiry = settings.token_ttl.and_then(|ttl| now.checked_add(ttl).ok());
+        let row_digest = token.digest(settings.hash);
+        let digest = beginning(&row_digest);
         let row = NewKnoxToken {
-            digest: token.digest(settings.hash),
+            digest: row_digest,
             token_key: token.key().to_owned(),
             user: user.id.clone(),
             created: now,
@@ -81,6 +85,7 @@ impl Authority {
         if !self.store().knox_login(row, settings.token_limit_per_user, now).await? {
             return Err(Failure::TooManyTokens);
         }
+        self.tell(&Event::KnoxLogin { digest }, &about(user, client));
         Ok(KnoxLogin { token, expiry: expiry.map(|expiry| settings.expiry_format.show(expiry, &settings.time_zone)) })
     }
 
@@ -88,17 +93,32 @@ impl Authority {
     ///
     /// # Errors
     /// [`Failure::NotAuthenticated`] for a request that came with none, [`Failure::Store`].
-    pub async fn knox_logout(&self, identity: &Identity) -> Result<(), Failure> {
+    pub async fn knox_logout(&self, identity: &Identity, client: Client<'_>) -> Result<(), Failure> {
         let Some(Credential::Knox(digest)) = &identity.credential else { return Err(Failure::NotAuthenticated) };
-        Ok(self.store().knox_delete(digest).await?)
+        self.store().knox_delete(digest).await?;
+        if let Principal::User(user) = &identity.principal {
+            self.tell(&Event::KnoxLogout { digest: beginning(digest) }, &about(user, client));
+        }
+        Ok(())
     }
 
     /// Voids all Knox tokens of the user of a request. django-rest-knox 5.1 `LogoutAllView.post`.
     ///
     /// # Errors
     /// [`Failure::NotAuthenticated`] for who is no user of the table, [`Failure::Store`].
-    pub async fn knox_logout_all(&self, identity: &Identity) -> Result<(), Failure> {
+    pub async fn knox_logout_all(&self, identity: &Identity, client: Client<'_>) -> Result<(), Failure> {
         let Principal::User(user) = &identity.principal else { return Err(Failure::NotAuthenticated) };
-        Ok(self.store().knox_delete_of(&user.id, None).await?)
+        self.store().knox_delete_of(&user.id, None).await?;
+        self.tell(&Event::KnoxLogoutAll, &about(user, client));
+        Ok(())
     }
+}
+
+fn about<'a>(user: &'a User, client: Client<'a>) -> About<'a> {
+    About::client(client).user(&user.id).account(&user.username)
+}
+
+/// Enough of a digest to tell tokens apart.
+fn beginning(digest: &str) -> String {
+    digest.chars().take(16).collect()
 }

@@ -40,6 +40,7 @@
 //! # }
 //! ```
 
+pub mod audit;
 mod authenticate;
 mod authority;
 mod basic_header;
@@ -56,6 +57,7 @@ mod knox;
 mod login;
 mod pair;
 mod permission;
+pub mod pruning;
 mod revocation;
 mod session;
 mod session_counts;
@@ -64,7 +66,7 @@ pub mod testing;
 
 pub use authenticate::{Authentication, Credential, Identity, Principal, Scheme, SessionId};
 pub use authority::{AUTHTOKEN_TABLE, Authority, AuthorityBuilder};
-pub use client::{Caller, ClientAddress, Credentials};
+pub use client::{Caller, Client, ClientAddress, Credentials};
 pub use failure::Failure;
 pub use hashing::HashingStats;
 pub use knox::KnoxLogin;

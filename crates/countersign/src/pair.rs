@@ -8,9 +8,10 @@ use countersign_store::{Blacklisting, NewSession, OutstandingToken, Rotation, Us
 use jiff::Timestamp;
 use md5::{Digest as _, Md5};
 
+use crate::audit::{About, Event, LoginRefusal, LoginWay};
 use crate::authority::{Authority, UserIdSource};
 use crate::claim_value::to_instant;
-use crate::client::Credentials;
+use crate::client::{Client, Credentials};
 use crate::failure::Failure;
 use crate::session::cap;
 
@@ -50,6 +51,7 @@ impl Authority {
     /// # Errors
     /// [`Failure::NoActiveAccount`] when the credentials or the user are refused, and those of [`login`](Self::login).
     pub async fn obtain_pair(&self, credentials: Credentials<'_>) -> Result<Pair, Failure> {
+        let about = About::client(credentials.client).account(credentials.username);
         let start = self.login_start();
         let user = self.jwt_login(credentials).await?;
         let now = self.now();
@@ -70,6 +72,11 @@ impl Authority {
             self.end_session(&session.sid).await?;
             return Err(Failure::NoActiveAccount);
         }
+        let mut about = about.user(&user.id);
+        if let Some(session) = &session {
+            about = about.session(&session.sid);
+        }
+        self.tell(&Event::Login { way: LoginWay::Pair }, &about);
         Ok(pair)
     }
 
@@ -78,11 +85,13 @@ impl Authority {
     /// # Errors
     /// As [`obtain_pair`](Self::obtain_pair).
     pub async fn obtain_sliding(&self, credentials: Credentials<'_>) -> Result<String, Failure> {
+        let about = About::client(credentials.client).account(credentials.username);
         let user = self.jwt_login(credentials).await?;
         let now = self.now();
         let claims = self.issue(TokenType::Sliding, &user, now).await?;
         let token = self.sign(&claims);
         self.record_login(&user, &claims, &token, None, now).await?;
+        self.tell(&Event::Login { way: LoginWay::Sliding }, &about.user(&user.id));
         Ok(token)
     }
 
@@ -98,10 +107,17 @@ impl Authority {
     /// # Errors
     /// [`Failure::Token`], [`Failure::NoActiveAccountForToken`], [`Failure::NoUserForToken`], [`Failure::PasswordChanged`],
     /// [`Failure::Store`].
-    pub async fn refresh(&self, token: &str) -> Result<Refreshed, Failure> {
-        if self.settings().sessions.is_some() {
-            return self.refresh_in_family(token).await;
-        }
+    pub async fn refresh(&self, token: &str, client: Client<'_>) -> Result<Refreshed, Failure> {
+        let refreshed = if self.settings().sessions.is_some() {
+            self.refresh_in_family(token, client).await
+        } else {
+            self.refresh_alone(token, client).await
+        };
+        refreshed.inspect_err(|failure| self.tell_refused_token("refresh", failure, client))
+    }
+
+    /// [`refresh`](Self::refresh) where there are no sessions.
+    async fn refresh_alone(&self, token: &str, client: Client<'_>) -> Result<Refreshed, Failure> {
         let now = self.now();
         let settings = &self.settings().simple_jwt;
         let mut claims = self.decoded(token, now)?;
@@ -122,7 +138,10 @@ impl Authority {
         let access =
             claims.access_from_refresh(&settings.rules, now, settings.access_token_lifetime, &self.fresh_jti()?);
         let access = self.sign(&access);
+        let event = Event::Refresh { jti: self.jti_of(&claims) };
+        let about = About::client(client).claimed_user(self.claimed_user_id(&claims).as_deref());
         if !rotates {
+            self.tell(&event, &about);
             return Ok(Refreshed { access, refresh: None });
         }
         let owner = user.map(|user| user.id);
@@ -140,6 +159,7 @@ impl Authority {
                 Rotation::AlreadyBlacklisted => return Err(Failure::Token(Refusal::Blacklisted)),
             }
         }
+        self.tell(&event, &about);
         Ok(Refreshed { access, refresh: Some(successor) })
     }
 
@@ -158,7 +178,12 @@ impl Authority {
     ///
     /// # Errors
     /// [`Failure::Token`], [`Failure::Store`]; with declared claims those of [`refresh`](Self::refresh).
-    pub async fn refresh_sliding(&self, token: &str) -> Result<String, Failure> {
+    pub async fn refresh_sliding(&self, token: &str, client: Client<'_>) -> Result<String, Failure> {
+        let refreshed = self.later_sliding(token, client).await;
+        refreshed.inspect_err(|failure| self.tell_refused_token("refresh", failure, client))
+    }
+
+    async fn later_sliding(&self, token: &str, client: Client<'_>) -> Result<String, Failure> {
         let now = self.now();
         let settings = &self.settings().simple_jwt;
         let mut claims = self.accept(token, TokenType::Sliding, now).await?;
@@ -179,6 +204,8 @@ impl Authority {
         {
             self.store().move_expiry(&jti, refresh_exp).await?;
         }
+        let about = About::client(client).claimed_user(self.claimed_user_id(&claims).as_deref());
+        self.tell(&Event::Refresh { jti: self.jti_of(&claims) }, &about);
         Ok(self.sign(&claims))
     }
 
@@ -187,10 +214,17 @@ impl Authority {
     ///
     /// # Errors
     /// [`Failure::Token`], [`Failure::VerifiedBlacklisted`], [`Failure::Store`].
-    pub async fn verify(&self, token: &str) -> Result<(), Failure> {
-        if self.settings().sessions.is_some() {
-            return self.verify_in_family(token).await;
-        }
+    pub async fn verify(&self, token: &str, client: Client<'_>) -> Result<(), Failure> {
+        let verified = if self.settings().sessions.is_some() {
+            self.verify_in_family(token, client).await
+        } else {
+            self.verify_alone(token).await
+        };
+        verified.inspect_err(|failure| self.tell_refused_token("verify", failure, client))
+    }
+
+    /// [`verify`](Self::verify) where there are no sessions.
+    async fn verify_alone(&self, token: &str) -> Result<(), Failure> {
         let claims = self.accept(token, TokenType::Untyped, self.now()).await?;
         if !self.settings().simple_jwt.blacklist_after_rotation {
             return Ok(());
@@ -214,13 +248,20 @@ impl Authority {
     ///
     /// # Errors
     /// [`Failure::Token`], [`Failure::Store`]; [`Failure::NotFound`] without the blacklist app.
-    pub async fn blacklist(&self, token: &str) -> Result<(), Failure> {
+    pub async fn blacklist(&self, token: &str, client: Client<'_>) -> Result<(), Failure> {
         if !self.settings().apps.token_blacklist {
             return Err(Failure::NotFound);
         }
-        if self.settings().sessions.is_some() {
-            return self.log_out_of_family(token).await;
-        }
+        let ended = if self.settings().sessions.is_some() {
+            self.log_out_of_family(token, client).await
+        } else {
+            self.blacklist_alone(token, client).await
+        };
+        ended.inspect_err(|failure| self.tell_refused_token("blacklist", failure, client))
+    }
+
+    /// [`blacklist`](Self::blacklist) where there are no sessions.
+    async fn blacklist_alone(&self, token: &str, client: Client<'_>) -> Result<(), Failure> {
         let now = self.now();
         let claims = self.accept(token, TokenType::Refresh, now).await?;
         let user = match claims.get(&self.settings().simple_jwt.user_id_claim) {
@@ -231,13 +272,17 @@ impl Authority {
             // Done and Already read alike: SimpleJWT's get_or_create does not tell either.
             let (Blacklisting::Done | Blacklisting::Already) = self.store().blacklist(&recorded, now).await?;
         }
+        let about = About::client(client).claimed_user(self.claimed_user_id(&claims).as_deref());
+        self.tell(&Event::TokenBlacklisted { jti: self.jti_of(&claims) }, &about);
         Ok(())
     }
 
     /// Credentials to a user that SimpleJWT serves. SimpleJWT 5.5 `default_user_authentication_rule`.
     async fn jwt_login(&self, credentials: Credentials<'_>) -> Result<User, Failure> {
+        let about = About::client(credentials.client).account(credentials.username);
         let user = self.login(credentials).await?.ok_or(Failure::NoActiveAccount)?;
         if self.settings().simple_jwt.check_user_is_active && !user.is_active {
+            self.tell(&Event::LoginFailed { reason: LoginRefusal::Inactive }, &about.user(&user.id));
             return Err(Failure::NoActiveAccount);
         }
         Ok(user)

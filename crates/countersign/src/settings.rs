@@ -16,6 +16,8 @@ use jiff::{SignedDuration, Timestamp};
 pub use crate::declared_claims::{ClaimSource, DeclaredClaim};
 pub use countersign_lanes::{Backend, Backends};
 
+use crate::audit::EventKind;
+
 /// Everything an [`Authority`](crate::Authority) decides by.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -41,6 +43,29 @@ pub struct Settings {
     pub sessions: Option<SessionSettings>,
     /// What tokens say of a user beyond SimpleJWT's claims, in this order.
     pub claims: Vec<DeclaredClaim>,
+    /// Who is told what happened.
+    pub audit: AuditSettings,
+}
+
+/// Where events go; see [`audit`](crate::audit).
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct AuditSettings {
+    /// Into the log, through `tracing`.
+    pub log: bool,
+    /// Into the table `countersign_event`, which must be there.
+    pub table: bool,
+    /// Kinds that are not told at all.
+    pub skip: Vec<EventKind>,
+    /// Events that may wait to be written; more are lost, and counted.
+    pub queue: usize,
+}
+
+impl Default for AuditSettings {
+    /// The log alone, all kinds but each refresh, 4096 events.
+    fn default() -> Self {
+        Self { log: true, table: false, skip: vec![EventKind::Refresh], queue: 4096 }
+    }
 }
 
 /// Django's `SESSION_…`, `CSRF_…` and host settings, as far as `SessionAuthentication` looks at them.
@@ -148,6 +173,7 @@ impl Settings {
             django_sessions: None,
             knox: KnoxSettings::default(),
             sessions: None,
+            audit: AuditSettings::default(),
             claims: Vec::new(),
         }
     }

@@ -17,15 +17,18 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::config::{Config, Resource, SchemeChoice};
+use crate::config::{Config, Pruning, Resource, SchemeChoice};
 use crate::database::{SESSIONS_OFF, TRIGGERS_MISSING};
 use crate::head_timer::HeadTimer;
+use crate::pruning::prune;
 use crate::routes::Routes;
 use crate::view::View;
 
 /// Bytes of a request's head; Django's usual server, gunicorn, takes 8 KiB a line. Of header lines hyper's own limit of 100 holds:
 /// told one, even the same, it fills two arrays of that length for each request.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
+/// How long the last events may take on their way to the table.
+const LAST_EVENTS: Duration = Duration::from_secs(5);
 
 /// A server that is ready to accept connections.
 pub struct App {
@@ -36,6 +39,7 @@ pub struct App {
     header_timeout: Duration,
     shutdown_timeout: Duration,
     max_connections: usize,
+    pruning: Option<Pruning>,
     /// Whether sessions are as the configuration wants them.
     has_own_tables: bool,
     /// Whether sessions see what Django does to users.
@@ -62,6 +66,7 @@ impl App {
     ) -> anyhow::Result<Self> {
         let store = config.database.open().await?;
         let has_own_tables = config.database.settle_sessions(&store, &config.sessions, &mut config.settings).await?;
+        config.database.settle_events(&store, &config.audit, &mut config.settings).await?;
         let store = config.database.checked(&store, &config.settings.apps).await?;
         let user_id_field = &config.settings.simple_jwt.user_id_field;
         let field = store
@@ -97,6 +102,7 @@ impl App {
             header_timeout: config.header_timeout,
             shutdown_timeout: config.shutdown_timeout,
             max_connections: config.max_connections,
+            pruning: config.pruning,
             has_own_tables,
             has_triggers,
         })
@@ -124,6 +130,7 @@ impl App {
         if !self.has_triggers {
             tracing::warn!("{TRIGGERS_MISSING}; run `countersign migrate`");
         }
+        let pruning = self.pruning.map(|pruning| tokio::spawn(prune(self.authority.clone(), pruning)));
         let graceful = GracefulShutdown::new();
         let mut builder = http1::Builder::new();
         builder
@@ -160,8 +167,14 @@ impl App {
             });
         }
         drop(listener);
+        if let Some(pruning) = pruning {
+            pruning.abort();
+        }
         if tokio::time::timeout(self.shutdown_timeout, graceful.shutdown()).await.is_err() {
             tracing::warn!("some requests were still running at the end of limits.shutdown_timeout");
+        }
+        if tokio::time::timeout(LAST_EVENTS, self.authority.flush_events()).await.is_err() {
+            tracing::error!("the database took too long to take the last events, which are lost");
         }
         self.store.close().await;
     }

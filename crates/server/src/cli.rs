@@ -3,6 +3,7 @@
 mod adopt;
 mod demo;
 mod doctor;
+mod events;
 mod prompt;
 mod serve;
 mod sessions;
@@ -60,6 +61,8 @@ enum Command {
     DrfCreateToken(tokens::CreateTokenArgs),
     /// Delete expired refresh tokens from the outstanding list and the blacklist.
     Flushexpiredtokens,
+    /// Show what happened to logins, tokens and sessions, the latest last.
+    Events(events::EventsArgs),
     /// End sessions: their tokens are refused at once, by every node.
     #[command(subcommand)]
     Sessions(sessions::SessionsCommand),
@@ -83,6 +86,9 @@ enum Command {
 #[error("CommandError: {0}")]
 struct CommandError(String);
 
+/// What is logged unless `COUNTERSIGN_LOG` says otherwise: trouble, and what happened to logins and sessions.
+const DEFAULT_LOG: &str = "warn,countersign::audit=info";
+
 /// Runs the command of this process's arguments.
 #[must_use]
 pub fn run() -> ExitCode {
@@ -91,7 +97,7 @@ pub fn run() -> ExitCode {
     // statements there, tokens and hashes among them (SECURITY S2).
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("COUNTERSIGN_LOG").unwrap_or_else(|_| "warn".into()),
+            tracing_subscriber::EnvFilter::try_from_env("COUNTERSIGN_LOG").unwrap_or_else(|_| DEFAULT_LOG.into()),
         )
         .with_writer(std::io::stderr)
         .finish();
@@ -134,6 +140,7 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::DrfCreateToken(args) => small_runtime()?.block_on(tokens::create_token(&source.load(None)?, &args))?,
         Command::Flushexpiredtokens => small_runtime()?.block_on(tokens::flush_expired(&source.load(None)?))?,
+        Command::Events(args) => small_runtime()?.block_on(events::events(&source.load(None)?, &args))?,
         Command::Sessions(command) => small_runtime()?.block_on(sessions::sessions(source.load(None)?, &command))?,
         Command::Check => {
             warn(&source.load(None)?);

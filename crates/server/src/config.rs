@@ -1,6 +1,7 @@
 //! `countersign.toml`, `COUNTERSIGN_…` variables and flags to typed settings. Names are Django's in lower case. Unknown keys,
 //! wrong types and impossible combinations are refused with key, line and fix.
 
+mod audit;
 mod claims;
 mod database;
 mod django_sessions;
@@ -8,6 +9,7 @@ mod duration;
 mod hashing;
 mod keys;
 mod knox;
+mod pruning;
 mod raw;
 mod resolve;
 mod resources;
@@ -32,7 +34,13 @@ use crate::endpoints::Endpoint;
 use crate::probes::Probe;
 use crate::view::ViewSettings;
 
+pub(crate) use pruning::Pruning;
 pub(crate) use source::Overrides;
+
+/// A length of time as the file's are written.
+pub(crate) fn length_of(text: &str) -> Option<jiff::SignedDuration> {
+    duration::Length::parse(text).map(|length| length.0)
+}
 
 /// A configuration that holds together.
 #[derive(Debug)]
@@ -41,7 +49,11 @@ pub struct Config {
     pub(crate) database: Database,
     pub(crate) settings: Settings,
     /// How sure the file is that there are sessions.
-    pub(crate) sessions: SessionsChoice,
+    pub(crate) sessions: OwnTables,
+    /// How sure the file is that there is a table of events.
+    pub(crate) audit: OwnTables,
+    /// Which expired rows the server deletes; `None` is none.
+    pub(crate) pruning: Option<Pruning>,
     pub(crate) views: ViewSettings,
     pub(crate) append_slash: bool,
     pub(crate) resources: Vec<Resource>,
@@ -68,9 +80,9 @@ pub(crate) struct Resource {
     pub challenges_as_jwt: bool,
 }
 
-/// `sessions.enabled`.
+/// `sessions.enabled` and `audit.table`: whether what needs our own tables is on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum SessionsChoice {
+pub(crate) enum OwnTables {
     /// Off, as the file says, or as tokens without an id leave no other way.
     Off,
     /// On where the database has our tables.

@@ -1,6 +1,6 @@
 //! What each path does once the request has passed its policy: field values in, a JSON value or a refusal out.
 
-use countersign::{Authority, ClientAddress, Credentials, Failure, Identity, Settings};
+use countersign::{Authority, Client, Credentials, Failure, Identity, Settings};
 use countersign_formats::json::{Object, Value};
 use countersign_formats::password::Password;
 use countersign_formats::request_body::CharField;
@@ -108,7 +108,7 @@ impl Endpoint {
         &self,
         authority: &Authority,
         identity: &Identity,
-        client: ClientAddress,
+        client: Client<'_>,
         values: Vec<FieldText>,
     ) -> Result<Answer, Failure> {
         let mut values = values.into_iter();
@@ -125,20 +125,20 @@ impl Endpoint {
                 body.set("access", pair.access);
             }
             Self::TokenRefresh => {
-                let refreshed = authority.refresh(&next()).await?;
+                let refreshed = authority.refresh(&next(), client).await?;
                 body.set("access", refreshed.access);
                 if let Some(refresh) = refreshed.refresh {
                     body.set("refresh", refresh);
                 }
             }
-            Self::TokenVerify => authority.verify(&next()).await?,
-            Self::TokenBlacklist => authority.blacklist(&next()).await?,
+            Self::TokenVerify => authority.verify(&next(), client).await?,
+            Self::TokenBlacklist => authority.blacklist(&next(), client).await?,
             Self::TokenObtainSliding => {
                 body.set("token", authority.obtain_sliding(credentials(&next(), &next(), client)).await?);
             }
-            Self::TokenRefreshSliding => body.set("token", authority.refresh_sliding(&next()).await?),
+            Self::TokenRefreshSliding => body.set("token", authority.refresh_sliding(&next(), client).await?),
             Self::KnoxLogin => {
-                let login = authority.knox_login(identity).await?;
+                let login = authority.knox_login(identity, client).await?;
                 body.set("expiry", login.expiry.map_or(Value::Null, Value::from));
                 body.set("token", login.token.expose());
                 if authority.settings().knox.shows_user {
@@ -148,15 +148,15 @@ impl Endpoint {
                 }
             }
             Self::KnoxLogout => {
-                authority.knox_logout(identity).await?;
+                authority.knox_logout(identity, client).await?;
                 return Ok(Answer::Empty);
             }
             Self::KnoxLogoutAll => {
-                authority.knox_logout_all(identity).await?;
+                authority.knox_logout_all(identity, client).await?;
                 return Ok(Answer::Empty);
             }
             Self::LogoutEverywhere { but_here } => {
-                authority.log_out_everywhere(identity, *but_here).await?;
+                authority.log_out_everywhere(identity, *but_here, client).await?;
                 return Ok(Answer::Empty);
             }
             Self::Whoami | Self::Fixed { .. } => {} // answered at once
@@ -228,8 +228,8 @@ impl Endpoint {
 }
 
 /// What a login view's two fields hold.
-fn credentials<'a>(username: &'a str, password: &str, client: ClientAddress) -> Credentials<'a> {
-    Credentials::new(username, Password::new(password)).from_address(client)
+fn credentials<'a>(username: &'a str, password: &str, client: Client<'a>) -> Credentials<'a> {
+    Credentials::new(username, Password::new(password)).from_client(client)
 }
 
 /// DRF 3.18 `serializers.Field.bind`: `mobile_number` is called "Mobile number".

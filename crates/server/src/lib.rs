@@ -13,6 +13,7 @@ mod head_timer;
 mod location;
 mod pages;
 mod probes;
+mod pruning;
 mod routes;
 mod security_headers;
 mod site;

@@ -4,11 +4,11 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use countersign::{Authority, Caller, ClientAddress, Failure, Identity, Permission, Scheme};
+use countersign::{Authority, Caller, Client, ClientAddress, Failure, Identity, Permission, Scheme};
 use countersign_formats::json::{self, Object, Style, Value};
 use countersign_formats::negotiation::{NegotiationError, Renderer, Selected, format_from_query, select_renderer};
 use countersign_formats::request_body::{BodyError, CharField, Limits, Parser, parse, read_fields};
-use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, COOKIE, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
+use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, COOKIE, RETRY_AFTER, USER_AGENT, VARY, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
@@ -230,6 +230,8 @@ impl View {
         }
         // On the heap, so that the future of a check stays small: it is moved for every request.
         Box::pin(async {
+            let agent = request.headers().get(USER_AGENT).cloned();
+            let client = Client { address: client, agent: agent.as_ref().map(HeaderValue::as_bytes) };
             let fields = self.endpoint.fields(authority.settings());
             let values = match fields[..] {
                 [] => Vec::new(),

@@ -10,8 +10,9 @@ use jiff::Timestamp;
 
 use crate::driver::{Sharing, Transaction};
 use crate::outstanding::{BLACKLIST, RecordStatements};
+use crate::pruning::{IndexedTable, Pruned};
 use crate::value::Row;
-use crate::{Mark, OutstandingToken, Store, StoreError, UserId};
+use crate::{EventRow, Mark, OutstandingToken, Store, StoreError, UserId, events};
 
 /// A new session; one with that id may be there already: primary key.
 pub(crate) const BEGIN: &str = "
@@ -86,20 +87,8 @@ pub(crate) const END_TOKENS: &str = "
     ) AND o.expires_at > $1
     ON CONFLICT (token_id) DO NOTHING";
 
-/// Rotations whose tokens have expired, some of them: the index of `expires_at`, the primary key.
-pub(crate) const FLUSH_ROTATIONS: &str = "
-    DELETE FROM countersign_rotation WHERE parent_jti IN (
-        SELECT s.parent_jti FROM countersign_rotation s WHERE s.expires_at <= $1 ORDER BY s.expires_at LIMIT $2
-    )";
-
-/// Sessions of which no token lives, some of them: the index of `keep_until`, the primary key.
-pub(crate) const FLUSH_SESSIONS: &str = "
-    DELETE FROM countersign_session WHERE sid IN (
-        SELECT s.sid FROM countersign_session s WHERE s.keep_until <= $1 ORDER BY s.keep_until LIMIT $2
-    )";
-
 /// Rows deleted in one transaction.
-pub(crate) const BATCH: i64 = 1000;
+pub(crate) const BATCH: u32 = 1000;
 
 /// `kind` of a family of JSON web tokens.
 const KIND: &str = "jwt";
@@ -213,6 +202,8 @@ pub enum FamilyStep {
         at: Timestamp,
         /// A token to be blacklisted along with those of the family, and recorded first if it is unknown: the one presented.
         token: Option<Box<OutstandingToken>>,
+        /// What is written of it, if it ends now.
+        events: Vec<EventRow>,
     },
 }
 
@@ -285,6 +276,8 @@ pub trait FamilyRows: Send {
         reason: &'static str,
         at: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    /// Adds events.
+    fn tell(&mut self, events: &[EventRow]) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
 /// Decides on a presented token and does what was decided, alone in its family. What the decision rests on cannot change before
@@ -307,12 +300,16 @@ pub async fn step_in_family<T: Send>(
     let is_done = match step {
         FamilyStep::Nothing => true,
         FamilyStep::Refreshed(refreshing) => rows.refreshed(&presented.sid, refreshing).await?,
-        FamilyStep::End { reason, at, token } => {
+        FamilyStep::End { reason, at, token, events } => {
             if let Some(token) = &token {
                 rows.record_if_unknown(token).await?;
                 rows.blacklist(&token.jti, at).await?;
             }
-            rows.end(presented, reason, at).await?
+            let is_ended = rows.end(presented, reason, at).await?;
+            if is_ended {
+                rows.tell(&events).await?;
+            }
+            is_ended
         }
         FamilyStep::Exchange(exchange) => return Ok((told, carry_out(rows, presented, &facts, &exchange).await?)),
     };
@@ -442,18 +439,11 @@ impl Store {
     /// If the database cannot be written; the batches before that stay deleted.
     pub async fn flush_families(&self, now: Timestamp, sessions_until: Timestamp) -> Result<u64, StoreError> {
         let mut deleted = 0;
-        for (statement, until) in [(FLUSH_ROTATIONS, now), (FLUSH_SESSIONS, sessions_until)] {
-            loop {
-                let batch = self
-                    .driver()
-                    .transaction(Sharing::OneStatement, move |mut transaction| {
-                        Box::pin(async move { transaction.execute(statement, &[until.into(), BATCH.into()]).await })
-                    })
-                    .await?;
-                deleted += batch;
-                if batch < BATCH.unsigned_abs() {
-                    break;
-                }
+        for (table, until) in [(IndexedTable::Rotations, now), (IndexedTable::Sessions, sessions_until)] {
+            let mut from = Timestamp::UNIX_EPOCH;
+            while let Pruned::Done(Some(slice)) = self.prune_indexed(table, from, until, BATCH).await? {
+                deleted += slice.deleted;
+                from = slice.last;
             }
         }
         Ok(deleted)
@@ -521,6 +511,10 @@ impl FamilyRows for InTransaction<'_, '_> {
 
     async fn end(&mut self, presented: &Presented, reason: &'static str, at: Timestamp) -> Result<bool, StoreError> {
         end(&mut self.transaction, &presented.sid, presented.has_blacklist, reason, at).await
+    }
+
+    async fn tell(&mut self, rows: &[EventRow]) -> Result<(), StoreError> {
+        events::record(&mut self.transaction, rows).await
     }
 }
 

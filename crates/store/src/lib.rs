@@ -33,11 +33,13 @@ use std::time::Duration;
 mod django_sessions;
 mod driver;
 mod error;
+mod events;
 mod families;
 mod groups;
 mod knox;
 mod migrate;
 mod outstanding;
+mod pruning;
 mod remembered;
 mod revocation_feed;
 mod revocations;
@@ -55,6 +57,7 @@ mod value;
 
 pub use driver::TableName;
 pub use error::{Cause, StoreError};
+pub use events::{EventFilter, EventRow, EventsOf};
 pub use families::{
     Exchange, ExchangedFacts, FamilyFacts, FamilyOutcome, FamilyRows, FamilyStep, NewSession, Presented, Refreshing,
     SessionFacts, Successor, step_in_family,
@@ -62,6 +65,7 @@ pub use families::{
 pub use knox::{KnoxOwner, NewKnoxToken};
 pub use migrate::{AppState, InstalledApps, MigrateReport, MigrationState};
 pub use outstanding::{Blacklisting, OutstandingToken, Rotation};
+pub use pruning::{IndexedTable, Pruned, Slice, Stretch};
 pub use revocation_feed::RevocationFeed;
 pub use revocations::{Against, Ended, Ending, Mark, MarkKind};
 pub use survey::{HashCount, HashKind, NotUnique, SURVEY_ROWS, Sample, ServerState};

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::driver::{Sharing, Transaction};
 use crate::families;
 use crate::value::Row;
-use crate::{Store, StoreError, UserId};
+use crate::{EventRow, Store, StoreError, UserId, events};
 
 /// A mark.
 pub(crate) const MARK: &str = "
@@ -155,6 +155,8 @@ pub struct Ending {
     pub reason: &'static str,
     /// Whether the blacklist app is there.
     pub has_blacklist: bool,
+    /// What is written of each session that ends, with its id put in.
+    pub told: Option<EventRow>,
 }
 
 /// What [`Store::end_sessions_of`] did.
@@ -179,7 +181,7 @@ impl Store {
             .await
     }
 
-    /// Ends one session; `None` if it had ended or never was.
+    /// Ends one session, with what is told of it; `None` if it had ended or never was.
     ///
     /// # Errors
     /// If the database cannot be written.
@@ -189,12 +191,16 @@ impl Store {
         has_blacklist: bool,
         reason: &'static str,
         at: Timestamp,
+        told: Vec<EventRow>,
     ) -> Result<Option<Mark>, StoreError> {
         let sid = sid.to_owned();
         self.driver()
             .transaction(Sharing::Grouped, move |mut transaction| {
                 Box::pin(async move {
                     let is_ended = families::end(&mut transaction, &sid, has_blacklist, reason, at).await?;
+                    if is_ended {
+                        events::record(&mut transaction, &told).await?;
+                    }
                     Ok(is_ended.then(|| Mark::of_session(&sid, at)))
                 })
             })
@@ -291,12 +297,12 @@ impl Store {
                 let batch = self
                     .driver()
                     .transaction(Sharing::OneStatement, move |mut transaction| {
-                        let values = [until.as_millisecond().into(), families::BATCH.into()];
+                        let values = [until.as_millisecond().into(), i64::from(families::BATCH).into()];
                         Box::pin(async move { transaction.execute(statement, &values).await })
                     })
                     .await?;
                 deleted += batch;
-                if batch < families::BATCH.unsigned_abs() {
+                if batch < u64::from(families::BATCH) {
                     break;
                 }
             }
@@ -326,6 +332,11 @@ async fn end_sessions_of(transaction: &mut Transaction<'_>, ending: &Ending) -> 
     let sessions = transaction.query(END_OTHERS, &values, |row| row.text(0)).await?;
     if ending.has_blacklist {
         transaction.execute(VOID_OTHERS, &[ending.at.into(), (&ending.user).into(), sid.into()]).await?;
+    }
+    if let Some(told) = &ending.told {
+        let of_session = |sid: &String| EventRow { session: Some(sid.clone()), ..told.clone() };
+        let told: Vec<EventRow> = sessions.iter().map(of_session).collect();
+        events::record(transaction, &told).await?;
     }
     let of_sessions = |sid: &String| Mark { kind: MarkKind::Session, subject: sid.clone(), not_before };
     let mut marks: Vec<Mark> = except.map(|_| sessions.iter().map(of_sessions).collect()).unwrap_or_default();

@@ -10,9 +10,11 @@ use countersign_store::{Against, Ending, IdType, Mark, MarkKind, UserId};
 use jiff::Timestamp;
 
 use super::{Marks, RevocationStats, Subject};
+use crate::audit::{About, Event};
 use crate::authenticate::{Credential, Identity, Principal};
 use crate::authority::Authority;
 use crate::claim_value::{to_instant, to_integer, to_text};
+use crate::client::Client;
 use crate::failure::Failure;
 use crate::family::FamilyKeys;
 
@@ -106,19 +108,33 @@ impl Authority {
     /// # Errors
     /// [`Failure::Store`]; [`Failure::NotFound`] where there are no sessions.
     pub async fn end_sessions(&self, user: &UserId, except: Option<&str>) -> Result<usize, Failure> {
+        self.end_sessions_for("operator", user, except, Client::default()).await
+    }
+
+    /// [`end_sessions`](Self::end_sessions), and why, and who asks for it.
+    async fn end_sessions_for(
+        &self,
+        reason: &'static str,
+        user: &UserId,
+        except: Option<&str>,
+        client: Client<'_>,
+    ) -> Result<usize, Failure> {
         let Some(revocations) = self.revocations() else { return Err(Failure::NotFound) };
+        let about = About::client(client).user(user);
+        let told = self.audit().entry(&Event::SessionEnded { reason }, &about, self.now());
         let ending = Ending {
             user: user.clone(),
             subject: self.user_id_text(user).await?,
             except: except.map(str::to_owned),
             at: self.now(),
-            reason: "logout_all",
+            reason,
             has_blacklist: self.settings().apps.token_blacklist,
+            told: self.audit().rows(told.as_slice()).pop(),
         };
         let ended = self.store().end_sessions_of(ending).await?;
         revocations.add(&ended.marks);
         for sid in &ended.sessions {
-            tracing::info!(event = "session_ended", reason = "logout_all", sid, "a session ended");
+            self.audit().committed_for(told.as_ref(), sid);
         }
         Ok(ended.sessions.len())
     }
@@ -127,7 +143,12 @@ impl Authority {
     ///
     /// # Errors
     /// As [`end_sessions`](Self::end_sessions).
-    pub async fn log_out_everywhere(&self, identity: &Identity, but_here: bool) -> Result<(), Failure> {
+    pub async fn log_out_everywhere(
+        &self,
+        identity: &Identity,
+        but_here: bool,
+        client: Client<'_>,
+    ) -> Result<(), Failure> {
         let user = match &identity.principal {
             Principal::Anonymous => None,
             Principal::User(user) => Some(user.id.clone()),
@@ -139,7 +160,7 @@ impl Authority {
             _ => None,
         };
         let here = here.filter(|sid| self.family_keys().is_some_and(|keys| keys.is_session(sid)));
-        self.end_sessions(&user, here).await.map(|_| ())
+        self.end_sessions_for("logout_all", &user, here, client).await.map(|_| ())
     }
 
     /// Ends one session, whoever's; `false` if there is none of that id, or it had ended.
@@ -149,11 +170,12 @@ impl Authority {
     pub async fn end_session(&self, sid: &str) -> Result<bool, Failure> {
         let Some(revocations) = self.revocations() else { return Err(Failure::NotFound) };
         let has_blacklist = self.settings().apps.token_blacklist;
-        let Some(mark) = self.store().end_session(sid, has_blacklist, "operator", self.now()).await? else {
-            return Ok(false);
-        };
+        let (now, about) = (self.now(), About::default().session(sid));
+        let told = Vec::from_iter(self.audit().entry(&Event::SessionEnded { reason: "operator" }, &about, now));
+        let ended = self.store().end_session(sid, has_blacklist, "operator", now, self.audit().rows(&told)).await?;
+        let Some(mark) = ended else { return Ok(false) };
         revocations.add(&[mark]);
-        tracing::info!(event = "session_ended", reason = "operator", sid, "a session ended");
+        self.audit().committed(&told);
         Ok(true)
     }
 
@@ -166,6 +188,7 @@ impl Authority {
         let mark = Mark { kind: MarkKind::Token, subject: jti.to_owned(), not_before: self.now().as_millisecond() };
         self.store().mark(mark.clone()).await?;
         revocations.add(&[mark]);
+        self.tell(&Event::TokenRevoked { jti: jti.to_owned() }, &About::default());
         Ok(())
     }
 
@@ -176,7 +199,7 @@ impl Authority {
     pub async fn end_all_sessions(&self) -> Result<u64, Failure> {
         let Some(revocations) = self.revocations() else { return Err(Failure::NotFound) };
         revocations.add(&[self.store().mark_all(self.now()).await?]);
-        tracing::warn!(event = "all_sessions_ended", "all sessions ended");
+        self.tell(&Event::AllSessionsEnded, &About::default());
         if self.settings().apps.token_blacklist { Ok(self.store().blacklist_all(self.now()).await?) } else { Ok(0) }
     }
 

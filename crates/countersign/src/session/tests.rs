@@ -304,7 +304,7 @@ async fn run(choices: Choices, acts: &[Act]) {
                 let index = pick % model.tokens.len();
                 let expected = model.judged(index, choices);
                 let text = model.tokens[index].text.clone();
-                let answer = world.authority.refresh(&text).await;
+                let answer = world.authority.refresh(&text, Client::default()).await;
                 match expected {
                     Expected::Refused => {
                         let refusal = answer.expect_err("refused");
@@ -344,7 +344,7 @@ async fn run(choices: Choices, acts: &[Act]) {
                 let is_alive = model.now < model.tokens[index].exp;
                 let was_seen = model.families[family].is_seen;
                 let expected = model.judged(index, choices);
-                let answer = world.authority.blacklist(&model.tokens[index].text.clone()).await;
+                let answer = world.authority.blacklist(&model.tokens[index].text.clone(), Client::default()).await;
                 assert_eq!(answer.is_ok(), expected != Expected::Refused, "{number}: {index}: {answer:?}");
                 if expected != Expected::Refused {
                     model.tokens[index].void = Some(model.tokens[index].void.unwrap_or(model.now));

@@ -57,7 +57,7 @@ fn prepare_folder(folder: &Path) -> anyhow::Result<PathBuf> {
     let text = format!(
         "# Made by `countersign demo`. Serve it without the demo: countersign serve --config {}\n\
          secret_key_file = {}\ndatabase_url = {database}\nbind = \"127.0.0.1:8000\"\n\n\
-         [simple_jwt]\nstrict = true\n",
+         [simple_jwt]\nstrict = true\n[pruning]\ndjango_tables = true\n",
         config_file.display(),
         quoted(&key_file),
     );

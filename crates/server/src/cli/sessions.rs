@@ -37,6 +37,7 @@ pub(super) async fn sessions(config: Config, command: &SessionsCommand) -> anyho
     if !config.database.settle_sessions(&store, &config.sessions, &mut settings).await? || settings.sessions.is_none() {
         bail!("there are no sessions; run `countersign migrate`, and do not set sessions.enabled = false");
     }
+    config.database.settle_events(&store, &config.audit, &mut settings).await?;
     let store = config.database.with_users(&store).await?;
     let authority = Authority::builder(store.clone(), settings).build().await?;
     let told = match args {
@@ -58,6 +59,7 @@ pub(super) async fn sessions(config: Config, command: &SessionsCommand) -> anyho
         }
         _ => format!("Ended all sessions; {} refresh tokens are void", authority.end_all_sessions().await?),
     };
+    authority.flush_events().await;
     store.close().await;
     println!("{told}");
     Ok(())

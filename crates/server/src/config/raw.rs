@@ -48,6 +48,8 @@ pub(super) struct RawConfig {
     pub knox: RawKnox,
     pub time_zone: Option<String>,
     pub sessions: RawSessions,
+    pub audit: RawAudit,
+    pub pruning: RawPruning,
     pub claims: BTreeMap<String, RawClaim>,
     pub paths: BTreeMap<PathName, String>,
     pub protected: Vec<RawProtected>,
@@ -439,6 +441,25 @@ pub(super) struct RawClaim {
     pub column: Option<String>,
     pub from: Option<String>,
     pub value: Option<toml::Value>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawAudit {
+    pub log: Option<bool>,
+    pub table: Option<bool>,
+    pub skip: Option<Vec<String>>,
+    pub queue: Option<usize>,
+    pub keep: Option<NullableLength>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawPruning {
+    pub enabled: Option<bool>,
+    pub interval: Option<Length>,
+    pub batch: Option<u32>,
+    pub django_tables: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -17,8 +17,8 @@ use zeroize::Zeroizing;
 use super::raw::{Nullable, OneOrMany, RawSimpleJwt, SecretText};
 use super::source::Source;
 use super::{
-    Config, ConfigError, SchemeChoice, claims, database, django_sessions, hashing, keys, knox, resources, sessions,
-    validators,
+    Config, ConfigError, SchemeChoice, audit, claims, database, django_sessions, hashing, keys, knox, pruning, resources,
+    sessions, validators,
 };
 use crate::client::TrustedProxies;
 use crate::view::ViewSettings;
@@ -45,6 +45,7 @@ pub(super) fn resolve(source: &Source) -> Result<Config, ConfigError> {
     settings.hashing = hashing::hashing(source)?;
     claims::claims(source, &mut settings)?;
     let sessions = sessions::sessions(source, &mut settings)?;
+    let audit = audit::audit(source, &mut settings)?;
     let resources = resources::resources(source, &settings)?;
     if !settings.apps.sessions
         && resources.iter().any(|resource| resource.authentication.contains(&SchemeChoice::Session))
@@ -69,6 +70,8 @@ pub(super) fn resolve(source: &Source) -> Result<Config, ConfigError> {
         },
         settings,
         sessions,
+        audit,
+        pruning: pruning::pruning(source)?,
         warnings,
     })
 }

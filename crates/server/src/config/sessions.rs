@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 
 use super::duration::Length;
 use super::source::Source;
-use super::{ConfigError, SessionsChoice, claims};
+use super::{ConfigError, OwnTables, claims};
 use countersign::Settings;
 
 /// A retry that takes longer than this is no retry.
@@ -18,7 +18,7 @@ const SHORTEST_STALENESS: SignedDuration = SignedDuration::from_millis(100);
 const LONGEST_STALENESS: SignedDuration = SignedDuration::from_mins(1);
 
 /// Puts the settings of sessions in their place. They are taken out again where the database has no tables for them.
-pub(super) fn sessions(source: &Source, settings: &mut Settings) -> Result<SessionsChoice, ConfigError> {
+pub(super) fn sessions(source: &Source, settings: &mut Settings) -> Result<OwnTables, ConfigError> {
     let raw = &source.raw.sessions;
     let mut sessions = SessionSettings::default();
     if let Some(window) = raw.refresh_window {
@@ -57,15 +57,15 @@ pub(super) fn sessions(source: &Source, settings: &mut Settings) -> Result<Sessi
             ));
         }
         settings.apps.countersign = false;
-        return Ok(SessionsChoice::Off);
+        return Ok(OwnTables::Off);
     }
     if raw.enabled == Some(false) {
         settings.apps.countersign = false;
-        return Ok(SessionsChoice::Off);
+        return Ok(OwnTables::Off);
     }
     settings.sessions = Some(sessions);
     Ok(match raw.enabled {
-        Some(_) => SessionsChoice::Demanded {
+        Some(_) => OwnTables::Demanded {
             refusal: source
                 .error(
                     "sessions.enabled",
@@ -73,7 +73,7 @@ pub(super) fn sessions(source: &Source, settings: &mut Settings) -> Result<Sessi
                 )
                 .to_string(),
         },
-        None => SessionsChoice::IfThere,
+        None => OwnTables::IfThere,
     })
 }
 
@@ -113,7 +113,7 @@ max_staleness = \"500ms\"\nwhen_feed_lost = \"accept\"",
         assert_eq!(sessions.claim, "family");
         assert_eq!(sessions.max_staleness.as_millis(), 500);
         assert_eq!(sessions.when_feed_lost, WhenFeedLost::Accept);
-        assert_eq!(config.sessions, SessionsChoice::IfThere);
+        assert_eq!(config.sessions, OwnTables::IfThere);
         let sessions = read("").expect("accepted").settings.sessions.expect("on where there are tables");
         assert_eq!((sessions.refresh_window, &*sessions.claim), (SignedDuration::from_secs(10), "sid"));
         assert_eq!((sessions.idle_lifetime, sessions.absolute_lifetime), (None, None));
@@ -122,10 +122,10 @@ max_staleness = \"500ms\"\nwhen_feed_lost = \"accept\"",
     #[test]
     fn off_is_off() {
         let config = read("[sessions]\nenabled = false").expect("accepted");
-        assert_eq!((config.sessions, config.settings.apps.countersign), (SessionsChoice::Off, false));
+        assert_eq!((config.sessions, config.settings.apps.countersign), (OwnTables::Off, false));
         assert!(config.settings.sessions.is_none());
         let without_ids = "installed_apps = []\n[simple_jwt]\njti_claim = false\n";
-        assert_eq!(read(without_ids).expect("accepted").sessions, SessionsChoice::Off);
+        assert_eq!(read(without_ids).expect("accepted").sessions, OwnTables::Off);
         let refusal = read(&format!("{without_ids}[sessions]\nenabled = true")).expect_err("no ids");
         assert!(refusal.starts_with("countersign.toml:7: sessions.enabled: cannot be on while"), "{refusal}");
     }

@@ -181,7 +181,7 @@ fn postgres_schema() -> String {
     connect(url)
         .batch_execute(
             "TRUNCATE auth_user, auth_group, authtoken_token, token_blacklist_outstandingtoken, knox_authtoken,
-                 django_session RESTART IDENTITY CASCADE",
+                 django_session, countersign_event RESTART IDENTITY CASCADE",
         )
         .expect("emptied");
     url.clone()

@@ -1,6 +1,7 @@
 //! Black-box tests: a real server on a real socket, with a clock that the test sets.
 
 mod canary;
+mod audit;
 mod claims;
 mod database;
 mod exchanges;

@@ -58,6 +58,9 @@ const TAKES_WRITES: &str = "
 /// Held by whoever changes the schema; the number is ours by accident of its digits.
 const SCHEMA_LOCK: &str = "SELECT pg_catalog.pg_advisory_xact_lock(7305809842)";
 
+/// Held for a batch by whoever deletes expired rows; the next number.
+const PRUNING_LOCK: &str = "SELECT pg_catalog.pg_try_advisory_xact_lock(7305809843)";
+
 /// A PostgreSQL database.
 #[derive(Debug)]
 pub(crate) struct Postgres {
@@ -149,6 +152,10 @@ impl Session {
     pub(crate) async fn lock_schema(&mut self) -> Result<(), StoreError> {
         self.script("SET LOCAL statement_timeout = 0").await?;
         self.rows(SCHEMA_LOCK, &[]).await.map(|_| ())
+    }
+
+    pub(crate) async fn may_prune(&mut self) -> Result<bool, StoreError> {
+        Ok(first(&self.rows(PRUNING_LOCK, &[]).await?, |row| row.boolean(0))? == Some(true))
     }
 }
 

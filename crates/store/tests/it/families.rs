@@ -132,7 +132,7 @@ async fn an_end_reaches_every_token_that_lives(fixture: Fixture) {
     with_session(&fixture, "s", 900).await;
     with_session(&fixture, "t", 900).await;
     step(&fixture, &presented("s", "s-root"), exchange("s-root", "child", 900)).await;
-    let end = || FamilyStep::End { reason: "logout", at: at(7), token: None };
+    let end = || FamilyStep::End { reason: "logout", at: at(7), token: None, events: Vec::new() };
     let (_, outcome) = step(&fixture, &presented("s", "child"), end()).await;
     assert_eq!(outcome, FamilyOutcome::Done);
     assert_eq!(fixture.seen("SELECT end_reason FROM countersign_session WHERE sid = 's'").await, "logout");

@@ -6,6 +6,7 @@ mod migrate;
 mod opening;
 mod outstanding;
 mod postgres;
+mod pruning;
 mod remembered;
 mod revocations;
 mod survey;

@@ -135,6 +135,7 @@ async fn r5_the_end_of_a_users_sessions_is_one_step(fixture: Fixture) {
         at,
         reason: "why",
         has_blacklist: true,
+        told: None,
     };
 
     let milliseconds = |instant: Timestamp| instant.as_millisecond();
@@ -158,10 +159,10 @@ async fn r5_the_end_of_a_users_sessions_is_one_step(fixture: Fixture) {
     assert!(store.is_blacklisted("one-root").await.expect("reads"));
     assert_eq!(news(&mut store.revocation_feed(), 0).await.len(), 3, "what was told is what was written");
     assert_eq!(
-        store.end_session("three", true, "why", at(50)).await.expect("writes"),
+        store.end_session("three", true, "why", at(50), Vec::new()).await.expect("writes"),
         Some(Mark::of_session("three", at(50)))
     );
-    assert_eq!(store.end_session("three", true, "why", at(50)).await.expect("writes"), None);
+    assert_eq!(store.end_session("three", true, "why", at(50), Vec::new()).await.expect("writes"), None);
     assert_eq!(fixture.seen("SELECT count(*) FROM countersign_session WHERE ended_at IS NULL").await, "0");
 
     store.record_outstanding(&token("later", Some(&bob))).await.expect("writes");

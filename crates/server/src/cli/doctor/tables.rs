@@ -36,6 +36,7 @@ pub(super) async fn examine(config: &mut Config, clock: &dyn Clock, findings: &m
         }
     };
     sessions(config, &store, findings).await;
+    events(config, &store, findings).await;
     server(config, &store, findings).await;
     skew(&store, clock, findings).await;
     let mapping = config.database.users.clone().unwrap_or_default();
@@ -76,6 +77,17 @@ async fn sessions(config: &mut Config, store: &Store, findings: &mut Vec<Finding
             config.settings.sessions = None;
             findings.push(Finding::error("sessions-missing", format!("{error:#}"), migrate));
         }
+    }
+}
+
+/// Events go to the log alone without their table, unless the configuration demands it.
+async fn events(config: &mut Config, store: &Store, findings: &mut Vec<Finding>) {
+    if let Err(error) = config.database.settle_events(store, &config.audit, &mut config.settings).await {
+        findings.push(Finding::error(
+            "events-missing",
+            format!("{error:#}"),
+            "Run `countersign migrate`, which makes it beside Django's, or set audit.table = false.",
+        ));
     }
 }
 
@@ -504,7 +516,8 @@ fn expired(id: &'static str, what: &str, command: &str, sample: Sample) -> Optio
     }
     let at_least = if sample.is_whole() { "" } else { "at least " };
     let found = format!("{at_least}{} {what} expired more than a week ago and are still there", sample.found);
-    Some(Finding::warning(id, found, format!("Run {command} daily.")).counted(sample.found))
+    let remedy = format!("Set pruning.django_tables = true, and the server deletes them, or run {command} daily.");
+    Some(Finding::warning(id, found, remedy).counted(sample.found))
 }
 
 #[cfg(test)]
