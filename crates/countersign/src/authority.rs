@@ -11,6 +11,7 @@ use crate::family::FamilyKeys;
 use crate::hashing::{Hashing, HashingStats};
 use crate::session_counts::{SessionCounters, SessionCounts};
 use crate::settings::Settings;
+use crate::throttle::Throttling;
 
 /// The table of DRF's `authtoken` app.
 pub const AUTHTOKEN_TABLE: &str = "authtoken_token";
@@ -29,6 +30,7 @@ struct Inner {
     families: Option<FamilyKeys>,
     session_counters: SessionCounters,
     hashing: Hashing,
+    throttling: Throttling,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
@@ -77,6 +79,7 @@ impl AuthorityBuilder {
         let tokens = if settings.apps.authtoken { Some(store.token_table(AUTHTOKEN_TABLE).await?) } else { None };
         let families = settings.sessions.is_some().then(|| FamilyKeys::of(&settings.simple_jwt.signing_key));
         let hashing = Hashing::start(&settings.hashing, &settings.hashers);
+        let throttling = Throttling::start(&settings.throttling, &settings.simple_jwt.signing_key).await;
         let session_counters = SessionCounters::default();
         Ok(Authority {
             inner: Arc::new(Inner {
@@ -87,6 +90,7 @@ impl AuthorityBuilder {
                 families,
                 session_counters,
                 hashing,
+                throttling,
                 clock,
                 entropy,
             }),
@@ -151,6 +155,10 @@ impl Authority {
 
     pub(crate) fn hashing(&self) -> &Hashing {
         &self.inner.hashing
+    }
+
+    pub(crate) fn throttling(&self) -> &Throttling {
+        &self.inner.throttling
     }
 
     /// `N` random bytes.

@@ -354,27 +354,35 @@ fn tables_of_permissions_are_looked_for_beside_the_users_only() {
     }
 }
 
-/// A rate that nginx would loosen, and a throttle that it does not know, keep the path with Django.
+/// DRF's own throttles are carried over, whatever their rate; one that is the project's code keeps the path with Django.
 #[test]
-fn throttles_are_not_loosened_unasked() {
+fn throttles_are_carried_over() {
     const ANON: &str = "rest_framework.throttling.AnonRateThrottle";
-    for (rate, class, stays) in
-        [("30/min", ANON, false), ("3/day", ANON, true), ("0/min", ANON, true), ("30/min", "site.Burst", true)]
-    {
+    for (rate, class, stays) in [
+        ("30/min", ANON, false),
+        ("3/day", ANON, false),
+        ("0/min", ANON, false),
+        ("30/min", "site.Burst", true),
+        ("x", ANON, true),
+    ] {
         let mut found = stock();
         found["rest_framework"]["throttle_rates"]["anon"] = json!(rate);
         found["rest_framework"]["num_proxies"] = json!(1);
-        found["views"][1]["throttles"] = json!([class]);
+        found["views"][1]["throttles"] = json!([class, "rest_framework.throttling.ScopedRateThrottle"]);
         let plan = plan(&found);
-        let expected = if stays { vec!["throttle-rate"] } else { vec![] };
+        let expected = if stays { vec!["throttle-class"] } else { vec![] };
         assert_eq!(
             (ids(&plan, Effect::Stays), carried(&plan).len()),
             (expected, if stays { 2 } else { 3 }),
             "{rate} {class}"
         );
         assert_eq!(ids(&plan, Effect::Differs), if stays { vec![] } else { vec!["throttles"] });
-        let accepted = plan_accepting(&found, &["throttle-rate"]);
-        assert_eq!(carried(&accepted).len(), 3);
+        if !stays {
+            let line = format!("token_obtain_pair = [{{ kind = \"anon\", scope = \"anon\", rate = \"{rate}\" }}]");
+            assert_eq!(table(&plan, "throttling.paths"), [line]);
+        }
+        assert!(table(&plan, "rest_framework").iter().any(|line| line == "num_proxies = 1"));
+        assert_eq!(carried(&plan_accepting(&found, &["throttle-class"])).len(), 3);
     }
 }
 
