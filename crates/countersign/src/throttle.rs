@@ -153,7 +153,7 @@ impl Throttling {
             }
             Err(_) => asked.iter().map(|client| alone(client)).collect(),
         };
-        refusals.extend(full.into_iter().filter(Option::is_some));
+        refusals.extend(full.into_iter().flatten().map(Some));
         refusals
     }
 

@@ -18,8 +18,9 @@ pub(super) struct Fingerprint(pub [u8; 16]);
 impl Fingerprint {
     /// The half that tells clients apart within one process.
     fn half(self) -> u64 {
-        let [a, b, c, d, e, f, g, h, ..] = self.0;
-        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+        let mut half = [0; 8];
+        half.copy_from_slice(&self.0[..8]);
+        u64::from_le_bytes(half)
     }
 }
 
@@ -76,6 +77,8 @@ struct Slot {
     history: History,
     /// Requests of which it is not known yet what becomes of them.
     pending: u32,
+    /// Whether requests of this client may be in the window that it would share.
+    shares: bool,
     in_use: bool,
 }
 
@@ -163,10 +166,10 @@ impl Table {
     pub(super) fn take(&self, rate: Rate, client: Fingerprint, now: i64) -> Result<Written, Refusal> {
         let (mut shard, client) = self.shard(client);
         let (own, oldest) = shard.slot(client).map_or((0, None), |slot| slot.history.counted(rate.period, now));
-        let pending = shard.slot(client).map_or(0, |slot| slot.pending as usize);
+        let (pending, shares) = shard.slot(client).map_or((0, true), |slot| (slot.pending as usize, slot.shares));
         let shared = shard.shared_by(client);
         shared.roll(rate.period, now);
-        let (others, ends) = (shared.count(), shared.began + rate.period);
+        let (others, ends) = (if shares { shared.count() } else { 0 }, shared.began + rate.period);
         let admits = |count: usize| i64::try_from(count).is_ok_and(|count| count < rate.requests);
         if !admits(own) && pending > 0 && admits(own.saturating_sub(pending)) {
             return Err(Refusal { wait: Some(SECOND) });
@@ -229,6 +232,9 @@ impl Shard {
             self.sweep(SWEEP_IN_NEED, period, now);
             if !self.has_room(client, period, now) {
                 self.shared_by(client).add(now);
+                if let Some(slot) = self.slot(client) {
+                    slot.shares = true;
+                }
                 return Written::Shared;
             }
         }
@@ -253,16 +259,14 @@ impl Shard {
 
     /// A slot for a new client.
     fn settle(&mut self, client: u64) -> u32 {
-        let slot = Slot { client, in_use: true, ..Slot::default() };
-        let place = match self.free.pop() {
-            Some(place) => {
-                self.slots[place as usize] = slot;
-                place
-            }
-            None => {
-                self.slots.push(slot);
-                u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
-            }
+        let shares = self.shared_by(client).count() > 0;
+        let slot = Slot { client, shares, in_use: true, ..Slot::default() };
+        let place = if let Some(place) = self.free.pop() {
+            self.slots[place as usize] = slot;
+            place
+        } else {
+            self.slots.push(slot);
+            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
         };
         self.places.insert(client, place);
         place
