@@ -13,8 +13,8 @@ use http::HeaderName;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
-use crate::throttle::{Rate, SharedCounters};
-
+pub use crate::declared_claims::{ClaimSource, DeclaredClaim};
+pub use crate::throttle::{LoginLimits, ThrottlingSettings};
 pub use countersign_lanes::{Backend, Backends};
 
 /// Everything an [`Authority`](crate::Authority) decides by.
@@ -42,47 +42,8 @@ pub struct Settings {
     pub sessions: Option<SessionSettings>,
     /// How requests are counted.
     pub throttling: ThrottlingSettings,
-}
-
-/// How requests are counted.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct ThrottlingSettings {
-    /// Bytes that the counters of one scope may fill, and those of logins. Beyond it clients share counters.
-    pub memory: usize,
-    /// How often passwords may be guessed; `None` is without limit.
-    pub logins: Option<LoginLimits>,
-    /// Where all nodes count together; `None` has each count for itself.
-    pub shared: Option<SharedCounters>,
-    /// How many nodes there are, at least one: each lets through its part of a rate while it counts for itself.
-    pub nodes: u32,
-}
-
-impl Default for ThrottlingSettings {
-    /// 16 MiB, logins limited, one node that counts for itself.
-    fn default() -> Self {
-        Self { memory: 16 * 1024 * 1024, logins: Some(LoginLimits::default()), shared: None, nodes: 1 }
-    }
-}
-
-/// How often a password may be guessed.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct LoginLimits {
-    /// Failures at one account from one client address, in a row.
-    pub account_and_address: Rate,
-    /// Failures at one account from addresses that nobody has logged in to it from.
-    pub account: Rate,
-    /// Failures from one client address at accounts that nobody has logged in to from there.
-    pub address: Rate,
-}
-
-impl Default for LoginLimits {
-    /// `20/hour`, `100/day`, `200/hour`.
-    fn default() -> Self {
-        let rate = |requests, hours: i64| Rate { requests, period: hours * 3_600_000_000 };
-        Self { account_and_address: rate(20, 1), account: rate(100, 24), address: rate(200, 1) }
-    }
+    /// What tokens say of a user beyond SimpleJWT's claims, in this order.
+    pub claims: Vec<DeclaredClaim>,
 }
 
 /// Django's `SESSION_…`, `CSRF_…` and host settings, as far as `SessionAuthentication` looks at them.
@@ -191,6 +152,7 @@ impl Settings {
             knox: KnoxSettings::default(),
             sessions: None,
             throttling: ThrottlingSettings::default(),
+            claims: Vec::new(),
         }
     }
 }
@@ -228,9 +190,10 @@ pub struct HashingSettings {
     /// Threads that hash, at least one; one a core.
     pub threads: usize,
     /// How many logins may wait before the next is refused with 503; those of one client address may take a
-    /// quarter of it, those of one IPv6 /48 half, and less the fuller it is.
+    /// quarter of it, those of one IPv4 /24 or IPv6 /48 half, and less the fuller it is.
     pub queue: usize,
-    /// How long a login's hash may take, waiting included. One that could not be done in time is refused at once.
+    /// How long a login's hash may take, waiting included. One that cannot be expected to need three quarters of it at most
+    /// is refused at once.
     pub deadline: Duration,
     /// Bytes that memory-hard hashes (argon2, scrypt) may fill at once. One that needs more runs when no other does.
     pub memory: u64,

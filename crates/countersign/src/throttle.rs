@@ -7,6 +7,7 @@
 
 mod logins;
 mod rate;
+mod settings;
 mod shared;
 mod table;
 mod window;
@@ -23,9 +24,9 @@ use crate::authority::Authority;
 use crate::claim_value::to_text;
 use crate::client::ClientAddress;
 use crate::failure::Failure;
-use crate::settings::ThrottlingSettings;
 use logins::Logins;
 pub use rate::{Rate, RateError};
+pub use settings::{LoginLimits, ThrottlingSettings};
 use shared::{Key, Shared};
 pub use shared::{NoAddress, SharedCounters};
 use table::{Fingerprint, Table};

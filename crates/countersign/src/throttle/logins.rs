@@ -12,13 +12,13 @@
 use countersign_formats::user_fields::normalize_username;
 
 use super::rate::Rate;
+use super::settings::LoginLimits;
 use super::shared::{Key, Shared};
 use super::table::{Fingerprint, Outcome, Table, Written};
 use super::window::Refusal;
 use super::{SECOND, Throttling};
 use crate::client::ClientAddress;
 use crate::failure::Failure;
-use crate::settings::LoginLimits;
 
 /// How long who has logged in is known: 30 days, in microseconds.
 const KNOWN_FOR: i64 = 30 * 86_400 * SECOND;

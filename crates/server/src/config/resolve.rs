@@ -18,8 +18,8 @@ use zeroize::Zeroizing;
 use super::raw::{Nullable, OneOrMany, RawSimpleJwt, SecretText};
 use super::source::Source;
 use super::{
-    Config, ConfigError, SchemeChoice, database, django_sessions, hashing, knox, resources, sessions, throttling,
-    validators,
+    Config, ConfigError, SchemeChoice, claims, database, django_sessions, hashing, knox, resources, sessions,
+    throttling, validators,
 };
 use crate::client::TrustedProxies;
 use crate::view::ViewSettings;
@@ -43,6 +43,7 @@ pub(super) fn resolve(source: &Source) -> Result<Config, ConfigError> {
     settings.knox = knox::knox(source)?;
     settings.hashing = hashing::hashing(source)?;
     settings.throttling = throttling::throttling(source)?;
+    claims::claims(source, &mut settings)?;
     let sessions = sessions::sessions(source, &mut settings)?;
     let resources = resources::resources(source, &settings)?;
     if !settings.apps.sessions
