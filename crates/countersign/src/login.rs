@@ -24,7 +24,9 @@ impl Authority {
     /// [`Failure::Entropy`] and [`Failure::Hashing`].
     pub async fn login(&self, credentials: Credentials<'_>) -> Result<Option<User>, Failure> {
         let now = self.now().as_microsecond();
-        let attempt = self.throttling().begin_login(credentials.username, credentials.client, now).await?;
+        let Credentials { username, client, .. } = credentials;
+        let patience = self.settings().hashing.deadline;
+        let attempt = self.throttling().begin_login(username, client, now, patience).await?;
         let result = self.checked(credentials).await;
         match (&result, attempt) {
             (Ok(Some(_)), Some(attempt)) => attempt.succeed().await,

@@ -9,11 +9,15 @@
 //! address, do not keep them out. They are known no more once they fail as often as one may there. So a stranger can neither lock
 //! an account for the people who use it, nor guess more than `account` says.
 
+use std::pin::pin;
+use std::time::Duration;
+
 use countersign_formats::user_fields::normalize_username;
+use tokio::sync::{Notify, Semaphore};
 
 use super::rate::Rate;
 use super::settings::LoginLimits;
-use super::shared::{Key, Shared};
+use super::shared::{Down, Key};
 use super::table::{Fingerprint, Outcome, Table, Written};
 use super::window::Refusal;
 use super::{SECOND, Throttling};
@@ -23,12 +27,19 @@ use crate::failure::Failure;
 /// How long who has logged in is known: 30 days, in microseconds.
 const KNOWN_FOR: i64 = 30 * 86_400 * SECOND;
 
+/// How many attempts may wait for others to be settled. Each that is settled wakes them all.
+const MOST_WAITING: usize = 1_000;
+
 /// What is counted of logins.
 pub(super) struct Logins {
     here: Table,
     account: Table,
     address: Table,
     known: Table,
+    /// An attempt was settled.
+    settled: Notify,
+    /// Places for attempts that wait for others.
+    waiting: Semaphore,
 }
 
 /// A login that has begun. Dropped, it has failed: a client that goes away in the middle has had its guess.
@@ -83,6 +94,8 @@ impl Logins {
             account: table(limits.account),
             address: table(limits.address),
             known: table(Rate { requests: 1, period: KNOWN_FOR }),
+            settled: Notify::new(),
+            waiting: Semaphore::new(MOST_WAITING),
         }
     }
 
@@ -123,6 +136,30 @@ impl Logins {
         Ok(written)
     }
 
+    /// As [`begin`](Self::begin), once it is known what became of attempts that are under way.
+    async fn turn(
+        &self,
+        names: Names,
+        is_known: bool,
+        nodes: u32,
+        now: i64,
+    ) -> Result<[Option<Written>; 3], (usize, Refusal)> {
+        let mut place = None;
+        loop {
+            let mut settled = pin!(self.settled.notified());
+            settled.as_mut().enable();
+            match self.begin(names, is_known, nodes, now) {
+                Err((_, Refusal { wait: Some(SECOND) })) if place.is_some() => {}
+                Err((index, Refusal { wait: Some(SECOND) })) => match self.waiting.try_acquire() {
+                    Ok(taken) => place = Some(taken),
+                    Err(_) => return Err((index, Refusal { wait: Some(SECOND) })),
+                },
+                begun => return begun,
+            }
+            settled.await;
+        }
+    }
+
     /// Writes a login down that the server has let through.
     fn begun(&self, names: Names, is_known: bool, now: i64) -> [Option<Written>; 3] {
         let mut written = [None; 3];
@@ -151,7 +188,8 @@ impl Logins {
 }
 
 impl Throttling {
-    /// Counts a login before its password is looked at; `None` where logins are not limited.
+    /// Counts a login before its password is looked at; `None` where logins are not limited. One that finds the limit full of logins
+    /// of this node that may yet turn out to be good waits for them, for as long as it has `patience`.
     ///
     /// # Errors
     /// [`Failure::Throttled`].
@@ -160,20 +198,24 @@ impl Throttling {
         username: &str,
         client: ClientAddress,
         now: i64,
+        patience: Duration,
     ) -> Result<Option<Attempt<'_>>, Failure> {
         let Some(logins) = &self.logins else { return Ok(None) };
         let names = Names::of(self, username, client);
         let is_known = logins.is_known(names, now);
         let begun = match &self.shared {
             Some(shared) => shared.begin(&logins.keys(names), &names.known(), is_known, now).await,
-            None => Err(super::shared::Down),
+            None => Err(Down),
         };
         let written = match begun {
             Ok(begun) => match begun.refused {
                 None => Ok(logins.begun(names, begun.is_known, now)),
                 Some((index, refusal)) => Err((index, logins.softened(names, index, refusal))),
             },
-            Err(_) => logins.begin(names, is_known, self.settings.nodes, now),
+            Err(Down) => {
+                let turn = logins.turn(names, is_known, self.settings.nodes, now);
+                tokio::time::timeout(patience, turn).await.unwrap_or(Err((0, Refusal { wait: Some(SECOND) })))
+            }
         };
         match written {
             Ok(written) => {
@@ -191,10 +233,6 @@ impl Throttling {
                 Err(refusal.into())
             }
         }
-    }
-
-    fn shared(&self) -> Option<&Shared> {
-        self.shared.as_ref()
     }
 }
 
@@ -215,8 +253,12 @@ impl Attempt<'_> {
     }
 
     async fn tell(&self, good_for: Option<i64>) {
-        if let Some(shared) = self.throttling.shared() {
-            let _ = shared.end(&self.logins.keys(self.names), &self.names.known(), self.instant, good_for).await;
+        if let Some(shared) = &self.throttling.shared {
+            let named = self.names.listed().into_iter().zip(self.logins.tables()).zip(self.written);
+            let keys: Vec<_> = named
+                .filter_map(|((name, table), written)| written.and(name).map(|name| (Key::of(name), table.rate())))
+                .collect();
+            let _ = shared.end(&keys, &self.names.known(), self.instant, good_for).await;
         }
     }
 }
@@ -224,5 +266,6 @@ impl Attempt<'_> {
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
         self.logins.end(self.names, self.instant, self.written, self.outcome);
+        self.logins.settled.notify_waiters();
     }
 }
