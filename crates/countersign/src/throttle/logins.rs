@@ -149,12 +149,18 @@ impl Logins {
             let mut settled = pin!(self.settled.notified());
             settled.as_mut().enable();
             match self.begin(names, is_known, nodes, now) {
-                Err((_, Refusal { wait: Some(SECOND) })) if place.is_some() => {}
-                Err((index, Refusal { wait: Some(SECOND) })) => match self.waiting.try_acquire() {
+                Err((_, refusal)) if refusal.is_pending && place.is_some() => {}
+                Err((index, refusal)) if refusal.is_pending => match self.waiting.try_acquire() {
                     Ok(taken) => place = Some(taken),
-                    Err(_) => return Err((index, Refusal { wait: Some(SECOND) })),
+                    Err(_) => return Err((index, refusal)),
                 },
-                begun => return begun,
+                begun => {
+                    if begun.is_err() {
+                        // What it was written down in until it was refused may have kept another one waiting.
+                        self.settled.notify_waiters();
+                    }
+                    return begun;
+                }
             }
             settled.await;
         }
@@ -173,7 +179,7 @@ impl Logins {
     /// Where logins of this node are under way that may yet be taken back, it is worth coming again soon.
     fn softened(&self, names: Names, index: usize, refusal: Refusal) -> Refusal {
         let is_pending = names.listed()[index].is_some_and(|name| self.tables()[index].is_pending(name));
-        if is_pending { Refusal { wait: Some(SECOND) } } else { refusal }
+        if is_pending { Refusal::pending() } else { refusal }
     }
 
     /// A good login clears what is counted for the account at the address, and is itself not counted elsewhere.
@@ -214,7 +220,7 @@ impl Throttling {
             },
             Err(Down) => {
                 let turn = logins.turn(names, is_known, self.settings.nodes, now);
-                tokio::time::timeout(patience, turn).await.unwrap_or(Err((0, Refusal { wait: Some(SECOND) })))
+                tokio::time::timeout(patience, turn).await.unwrap_or(Err((0, Refusal::pending())))
             }
         };
         match written {
@@ -223,7 +229,7 @@ impl Throttling {
                 Ok(Some(Attempt { throttling: self, logins, names, instant: now, written, outcome }))
             }
             Err((index, refusal)) => {
-                if index == 0 && refusal.wait != Some(SECOND) {
+                if index == 0 && !refusal.is_pending {
                     logins.known.clear(names.here);
                     if let Some(shared) = &self.shared {
                         let _ = shared.forget(&names.known()).await;

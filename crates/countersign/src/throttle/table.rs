@@ -7,7 +7,6 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::SECOND;
 use super::rate::Rate;
 use super::window::{History, Refusal};
 
@@ -172,13 +171,13 @@ impl Table {
         let (others, ends) = (if shares { shared.count() } else { 0 }, shared.began + rate.period);
         let admits = |count: usize| i64::try_from(count).is_ok_and(|count| count < rate.requests);
         if !admits(own) && pending > 0 && admits(own.saturating_sub(pending)) {
-            return Err(Refusal { wait: Some(SECOND) });
+            return Err(Refusal::pending());
         }
         if !admits(own) {
             return Err(Refusal::of(rate, now, own, oldest));
         }
         if !admits(own + others) {
-            return Err(Refusal { wait: Some(ends - now) });
+            return Err(Refusal::until(Some(ends - now)));
         }
         Ok(shard.write(client, rate.period, now))
     }
@@ -320,6 +319,7 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::super::SECOND;
     use super::*;
 
     fn rate(text: &str) -> Rate {
@@ -437,13 +437,13 @@ mod tests {
         let begin = |at| table.begin(limit, client(1), at);
         let first = begin(now).expect("let through");
         let second = begin(now + 5).expect("let through");
-        assert_eq!(begin(now + 5), Err(Refusal { wait: Some(SECOND) }), "one of them may be good");
+        assert_eq!(begin(now + 5), Err(Refusal::pending()), "one of them may be good");
         table.end(client(1), now, first, Outcome::Counts);
-        assert_eq!(begin(now + 5), Err(Refusal { wait: Some(SECOND) }));
+        assert_eq!(begin(now + 5), Err(Refusal::pending()));
         table.end(client(1), now + 5, second, Outcome::TakenBack);
         let third = begin(now + 10).expect("a place is free again");
         table.end(client(1), now + 10, third, Outcome::Counts);
-        assert_eq!(begin(now + 10), Err(Refusal { wait: Some(3_600 * SECOND - 10) }));
+        assert_eq!(begin(now + 10), Err(Refusal::until(Some(3_600 * SECOND - 10))));
         assert!(table.refusal(client(1), now + 10).is_some());
         table.end(client(1), now + 10, third, Outcome::Cleared);
         assert!(table.refusal(client(1), now + 10).is_none());

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::SECOND;
 use super::rate::Rate;
 
 /// When a client was let through, the newest first. Microseconds since 1970.
@@ -13,15 +14,27 @@ pub(super) struct History(VecDeque<i64>);
 pub(crate) struct Refusal {
     /// Microseconds until a place is free; `None` where there never is one.
     pub wait: Option<i64>,
+    /// Whether it may be let through as soon as it is known what becomes of requests that are under way.
+    pub is_pending: bool,
 }
 
 impl Refusal {
+    /// For so many microseconds.
+    pub(super) fn until(wait: Option<i64>) -> Self {
+        Self { wait, is_pending: false }
+    }
+
+    /// Until others are done, which is soon.
+    pub(super) fn pending() -> Self {
+        Self { wait: Some(SECOND), is_pending: true }
+    }
+
     /// Of a window that holds `count` instants. DRF divides what is left of the oldest one's period by the places that come free,
     /// which is one, or none where the rate is below zero or has fallen.
     pub(super) fn of(rate: Rate, now: i64, count: usize, oldest: Option<i64>) -> Self {
         let left = rate.period - oldest.map_or(0, |oldest| now - oldest);
         let places = rate.requests.saturating_sub(i64::try_from(count).unwrap_or(i64::MAX)).saturating_add(1);
-        Self { wait: (places > 0).then(|| left / places) }
+        Self::until((places > 0).then(|| left / places))
     }
 }
 
