@@ -14,6 +14,7 @@ use crate::hashing::{Hashing, HashingStats};
 use crate::revocation::Revocations;
 use crate::session_counts::{SessionCounters, SessionCounts};
 use crate::settings::Settings;
+use crate::throttle::Throttling;
 
 /// The table of DRF's `authtoken` app.
 pub const AUTHTOKEN_TABLE: &str = "authtoken_token";
@@ -35,6 +36,7 @@ struct Inner {
     revocations: Option<Arc<Revocations>>,
     hashing: Hashing,
     audit: Audit,
+    throttling: Throttling,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
@@ -93,6 +95,7 @@ impl AuthorityBuilder {
         let tokens = if settings.apps.authtoken { Some(store.token_table(AUTHTOKEN_TABLE).await?) } else { None };
         let families = settings.sessions.is_some().then(|| FamilyKeys::of(&settings.simple_jwt.signing_key));
         let hashing = Hashing::start(&settings.hashing, &settings.hashers);
+        let throttling = Throttling::start(&settings.throttling, &settings.simple_jwt.signing_key).await;
         let session_counters = SessionCounters::default();
         let audit = Audit::start(&settings.audit, &store, &clock);
         Ok(Authority {
@@ -107,6 +110,7 @@ impl AuthorityBuilder {
                 revocations,
                 hashing,
                 audit,
+                throttling,
                 clock,
                 entropy,
             }),
@@ -201,6 +205,10 @@ impl Authority {
 
     pub(crate) fn hashing(&self) -> &Hashing {
         &self.inner.hashing
+    }
+
+    pub(crate) fn throttling(&self) -> &Throttling {
+        &self.inner.throttling
     }
 
     /// `N` random bytes.

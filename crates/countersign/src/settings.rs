@@ -14,6 +14,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 pub use crate::declared_claims::{ClaimSource, DeclaredClaim};
+pub use crate::throttle::{LoginLimits, ThrottlingSettings};
 pub use countersign_lanes::{Backend, Backends};
 
 use crate::audit::EventKind;
@@ -41,6 +42,8 @@ pub struct Settings {
     /// Sessions; `None` leaves every token and answer as SimpleJWT's. They need the tables of
     /// [`InstalledApps::countersign`].
     pub sessions: Option<SessionSettings>,
+    /// How requests are counted.
+    pub throttling: ThrottlingSettings,
     /// What tokens say of a user beyond SimpleJWT's claims, in this order.
     pub claims: Vec<DeclaredClaim>,
     /// Who is told what happened.
@@ -174,6 +177,7 @@ impl Settings {
             knox: KnoxSettings::default(),
             sessions: None,
             audit: AuditSettings::default(),
+            throttling: ThrottlingSettings::default(),
             claims: Vec::new(),
         }
     }

@@ -12,4 +12,6 @@ mod policies;
 mod race;
 mod register;
 mod revocation;
+mod redis;
 mod sessions;
+mod throttles;
