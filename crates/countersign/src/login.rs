@@ -27,7 +27,11 @@ impl Authority {
         let now = self.now().as_microsecond();
         let Credentials { username, client, .. } = credentials;
         let patience = self.settings().hashing.deadline;
-        let attempt = self.throttling().begin_login(username, client, now, patience).await?;
+        let attempt = self
+            .throttling()
+            .begin_login(username, client.address, now, patience)
+            .await
+            .inspect_err(|refused| self.tell_throttled(refused, &About::client(client).account(username)))?;
         let result = self.checked(credentials).await;
         match (&result, attempt) {
             (Ok(Some(_)), Some(attempt)) => attempt.succeed().await,
@@ -79,6 +83,13 @@ impl Authority {
         }
         self.tell(&Event::LoginFailed { reason: LoginRefusal::Inactive }, &about().user(&user.id));
         Ok(None)
+    }
+
+    /// Tells of a login that came too soon after others.
+    fn tell_throttled(&self, refused: &Failure, about: &About<'_>) {
+        if matches!(refused, Failure::Throttled { .. }) {
+            self.tell(&Event::LoginThrottled { scope: "logins" }, about);
+        }
     }
 
     /// Tells of a login that could not be hashed in time.

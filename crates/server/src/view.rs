@@ -4,9 +4,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use countersign::{
-    Authority, Caller, Client, ClientAddress, Failure, Identity, Permission, Scheme, ThrottlePolicy,
-};
+use countersign::{Authority, Caller, Client, ClientAddress, Failure, Identity, Permission, Scheme, ThrottlePolicy};
 use countersign_formats::json::{self, Object, Style, Value};
 use countersign_formats::negotiation::{NegotiationError, Renderer, Selected, format_from_query, select_renderer};
 use countersign_formats::request_body::{BodyError, CharField, Limits, Parser, parse, read_fields};

@@ -17,8 +17,8 @@ use zeroize::Zeroizing;
 use super::raw::{Nullable, OneOrMany, RawSimpleJwt, SecretText};
 use super::source::Source;
 use super::{
-    Config, ConfigError, SchemeChoice, audit, claims, database, django_sessions, hashing, keys, knox, pruning, resources,
-    sessions, throttling, validators,
+    Config, ConfigError, SchemeChoice, audit, claims, database, django_sessions, hashing, keys, knox, pruning,
+    resources, sessions, throttling, validators,
 };
 use crate::client::TrustedProxies;
 use crate::view::ViewSettings;

@@ -1,7 +1,7 @@
 //! Black-box tests: a real server on a real socket, with a clock that the test sets.
 
-mod canary;
 mod audit;
+mod canary;
 mod claims;
 mod database;
 mod exchanges;
@@ -10,8 +10,8 @@ mod knox;
 mod logins;
 mod policies;
 mod race;
+mod redis;
 mod register;
 mod revocation;
-mod redis;
 mod sessions;
 mod throttles;

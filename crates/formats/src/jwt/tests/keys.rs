@@ -190,6 +190,8 @@ fn j9_unfit_keys_are_refused() {
 /// J9: parts that do not fit together, or are cut, or followed by something.
 #[test]
 fn j9_damaged_keys_are_refused() {
+    use base64::Engine as _;
+
     let public = key_file!("p256.public.jwk.json");
     let x: Line = serde_json::from_str(public).unwrap();
     let off_curve = public.replace(x["y"].as_str().unwrap(), x["x"].as_str().unwrap());
@@ -204,7 +206,6 @@ fn j9_damaged_keys_are_refused() {
         jwk["d"] = (if d.starts_with('A') { "B" } else { "A" }.to_owned() + &d[1..]).into();
         assert!(matches!(SigningKey::read(other, &jwk.to_string()).unwrap_err(), KeyError::Invalid(_)), "{other}");
     }
-    use base64::Engine as _;
     let engine = base64::engine::general_purpose::STANDARD;
     let pem = key_file!("ed25519.spki.pem");
     let der = engine.decode(pem.lines().filter(|line| !line.starts_with('-')).collect::<String>()).unwrap();
