@@ -88,7 +88,7 @@ impl Authority {
     /// Tells of a login that came too soon after others.
     fn tell_throttled(&self, refused: &Failure, about: &About<'_>) {
         if matches!(refused, Failure::Throttled { .. }) {
-            self.tell(&Event::LoginThrottled { scope: "logins" }, about);
+            self.tell(&Event::LoginThrottled { scope: "logins".to_owned() }, about);
         }
     }
 
