@@ -99,6 +99,7 @@ impl Authority {
             && self.store().exchange_at_once(&guest.presented, facts, &exchange).await?
         {
             self.session_counts().rotated();
+            self.tell_refresh(&guest);
             return Ok(self.given(&guest, &claims, &exchange.successor));
         }
         if !guest.is_named {

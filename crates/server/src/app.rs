@@ -80,8 +80,8 @@ impl App {
                 store.user_columns(std::slice::from_ref(column)).await.with_context(|| format!("claims.{name}"))?;
             }
         }
-        let authority =
-            Authority::builder(store.clone(), config.settings).clock(clock).entropy(entropy).build().await?;
+        let building = Authority::builder(store.clone(), config.settings).clock(clock).entropy(entropy).build();
+        let authority = Box::pin(building).await?; // large: what it starts
         let mut views = HashMap::new();
         for resource in config.resources {
             let path = resource.path.clone();

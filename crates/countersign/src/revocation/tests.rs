@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::Settings;
 use crate::authority::Authority;
+use crate::client::Client;
 use crate::testing::{FixedClock, SeededEntropy};
 
 /// 2025-06-15 15:06:40 UTC, in milliseconds.
@@ -187,7 +188,7 @@ impl World {
             Act::Refresh(token) => {
                 let token = pick(token);
                 let known = self.tokens[token].clone();
-                let answer = self.authority.refresh(&known.refresh).await;
+                let answer = self.authority.refresh(&known.refresh, Client::default()).await;
                 if known.has_ended {
                     assert!(answer.is_err(), "R5: a refresh token of what has ended");
                 }

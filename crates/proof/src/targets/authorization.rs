@@ -8,7 +8,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use countersign::testing::{FixedClock, SeededEntropy};
-use countersign::{AUTHTOKEN_TABLE, Authority, ClientAddress, Credentials, Identity, Scheme, Settings};
+use countersign::{AUTHTOKEN_TABLE, Authority, Client, ClientAddress, Credentials, Identity, Scheme, Settings};
 use countersign_formats::jwt::{HmacAlgorithm, HmacSecret, SigningKey, TokenType, check_token, decode};
 use countersign_formats::password::{Algorithm, Hashers, Password, SaltEntropy, WorkFactors};
 use countersign_formats::python_base64;
@@ -94,7 +94,7 @@ impl World {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, HeaderValue::from_str(&format!("Basic {basic}"))?);
         let identity = authority.authenticate(&[Scheme::Basic], &headers, ClientAddress::UNKNOWN).await.result?;
-        let knox = authority.knox_login(&identity).await?.token.expose().to_owned();
+        let knox = authority.knox_login(&identity, Client::default()).await?.token.expose().to_owned();
         let token = Scheme::Token { keyword: "Token".to_owned(), table };
         let schemes = [token, Scheme::Knox, Scheme::Jwt, Scheme::JwtStateless, Scheme::Basic];
         Ok(|runtime| Self { runtime, authority, schemes, key, knox, jwt, basic })

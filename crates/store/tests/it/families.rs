@@ -110,7 +110,7 @@ async fn an_exchange_at_once_is_whole_or_not_at_all(fixture: Fixture) {
     assert_eq!(store.family_facts(&offered).await.expect("reads"), after);
     let FamilyStep::Exchange(third) = exchange("child", "grandchild", 1900) else { panic!("an exchange") };
     let next = presented("s", "child");
-    step(&fixture, &next, FamilyStep::End { reason: "logout", at: at(2), token: None }).await;
+    step(&fixture, &next, FamilyStep::End { reason: "logout", at: at(2), token: None, events: Vec::new() }).await;
     assert!(!store.exchange_at_once(&next, &child, &third).await.expect("answers"));
     let grandchild = store.family_facts(&presented("s", "grandchild")).await.expect("reads");
     assert!(!grandchild.is_recorded);
