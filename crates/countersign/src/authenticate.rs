@@ -38,10 +38,12 @@ pub enum Scheme {
     Session,
     /// django-rest-knox 5.1 `TokenAuthentication`.
     Knox,
+    /// Tokens of our own kind ([`NativeTokenSettings`](crate::settings::NativeTokenSettings)).
+    Native,
 }
 
 impl Scheme {
-    /// The name that answers show: `token`, `jwt`, `jwt_stateless`, `basic`, `session`, `knox`.
+    /// The name that answers show: `token`, `jwt`, `jwt_stateless`, `basic`, `session`, `knox`, `native`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -51,6 +53,7 @@ impl Scheme {
             Self::Basic => "basic",
             Self::Session => "session",
             Self::Knox => "knox",
+            Self::Native => "native",
         }
     }
 }
@@ -73,6 +76,8 @@ pub struct Identity {
 pub enum Credential {
     /// A Knox token, by its digest.
     Knox(String),
+    /// A token of our own kind, by its digest.
+    Native(String),
 }
 
 /// Shows the kind only.
@@ -80,6 +85,7 @@ impl fmt::Debug for Credential {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Knox(_) => "Knox(..)",
+            Self::Native(_) => "Native(..)",
         })
     }
 }
@@ -187,6 +193,12 @@ impl Authority {
                         Principal::User(user)
                     })
                 }),
+                Scheme::Native => Box::pin(self.by_native(headers, schemes)).await.map(|found| {
+                    found.map(|(user, digest)| {
+                        credential = Some(Credential::Native(digest));
+                        Principal::User(user)
+                    })
+                }),
             };
             let result = match tried {
                 Ok(None) => continue,
@@ -210,6 +222,9 @@ impl Authority {
             Scheme::Basic => Some("Basic realm=\"api\"".to_owned()),
             Scheme::Session => None,
             Scheme::Knox => Some(self.settings().knox.auth_header_prefix.clone()),
+            Scheme::Native => {
+                self.settings().native_tokens.as_ref().map(|native| format!("{} realm=\"api\"", native.keyword))
+            }
         }
     }
 
@@ -225,6 +240,7 @@ impl Authority {
         if !user.is_active {
             return Err(Failure::InactiveUser);
         }
+        self.token_seen("token", key, &user.id, None);
         Ok(Some(Principal::User(user)))
     }
 
@@ -257,17 +273,19 @@ impl Authority {
             return Err(Failure::JwtUserInactive);
         }
         self.check_revocation(&claims, &user)?;
+        self.family_seen(&claims);
         Ok(Some(Principal::User(user)))
     }
 
     async fn by_stateless_jwt(&self, headers: &HeaderMap) -> Result<Option<Principal>, Failure> {
         let Some(claims) = self.claims_of(headers).await? else { return Ok(None) };
         let user_id = claims.get(&self.settings().simple_jwt.user_id_claim).ok_or(Failure::NoUserClaim)?.clone();
+        self.family_seen(&claims);
         Ok(Some(Principal::Claims { user_id, claims: Box::new(claims) }))
     }
 
     /// The claims of the JWT in the header, if there is one. SimpleJWT 5.5 `get_raw_token`, `get_validated_token`.
-    async fn claims_of(&self, headers: &HeaderMap) -> Result<Option<Claims>, Failure> {
+    pub(crate) async fn claims_of(&self, headers: &HeaderMap) -> Result<Option<Claims>, Failure> {
         let settings = &self.settings().simple_jwt;
         let Some(header) = joined(headers, &settings.auth_header_name) else { return Ok(None) };
         let mut words = words(&header);
@@ -372,7 +390,7 @@ fn storable(claim: &Value) -> Option<String> {
 }
 
 /// What follows a header's keyword.
-enum Words<'a> {
+pub(crate) enum Words<'a> {
     None,
     One(&'a [u8]),
     Many,
@@ -392,7 +410,7 @@ pub(crate) fn shown_token<'h>(header: &'h [u8], keyword: &str) -> Result<Option<
 }
 
 /// What follows `keyword`, if that (without case) is the first word.
-fn after_keyword<'a>(header: &'a [u8], keyword: &str) -> Option<Words<'a>> {
+pub(crate) fn after_keyword<'a>(header: &'a [u8], keyword: &str) -> Option<Words<'a>> {
     let mut words = words(header);
     if !words.next()?.eq_ignore_ascii_case(keyword.as_bytes()) {
         return None;
@@ -405,7 +423,7 @@ fn after_keyword<'a>(header: &'a [u8], keyword: &str) -> Option<Words<'a>> {
 }
 
 /// Python's `bytes.split()`: runs of ASCII white space separate, VT included; U+00A0 does not.
-fn words(header: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn words(header: &[u8]) -> impl Iterator<Item = &[u8]> {
     header.split(|byte| matches!(byte, b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r')).filter(|word| !word.is_empty())
 }
 

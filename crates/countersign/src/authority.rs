@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use crate::clock::{Clock, Entropy, EntropyFailed, SystemClock, SystemEntropy, fresh_jti, random};
 use crate::family::FamilyKeys;
 use crate::hashing::{Hashing, HashingStats};
+use crate::last_seen::LastSeen;
 use crate::session_counts::{SessionCounters, SessionCounts};
 use crate::settings::Settings;
 
@@ -28,6 +29,7 @@ struct Inner {
     tokens: Option<TokenTable>,
     families: Option<FamilyKeys>,
     session_counters: SessionCounters,
+    last_seen: Option<LastSeen>,
     hashing: Hashing,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -78,6 +80,8 @@ impl AuthorityBuilder {
         let families = settings.sessions.is_some().then(|| FamilyKeys::of(&settings.simple_jwt.signing_key));
         let hashing = Hashing::start(&settings.hashing, &settings.hashers);
         let session_counters = SessionCounters::default();
+        let is_noted = settings.sessions.as_ref().is_some_and(|sessions| sessions.last_seen.is_some());
+        let last_seen = is_noted.then(LastSeen::default);
         Ok(Authority {
             inner: Arc::new(Inner {
                 store,
@@ -86,6 +90,7 @@ impl AuthorityBuilder {
                 tokens,
                 families,
                 session_counters,
+                last_seen,
                 hashing,
                 clock,
                 entropy,
@@ -141,6 +146,11 @@ impl Authority {
 
     pub(crate) fn session_counts(&self) -> &SessionCounters {
         &self.inner.session_counters
+    }
+
+    /// Where it is noted when sessions were seen.
+    pub(crate) fn last_seen(&self) -> Option<&LastSeen> {
+        self.inner.last_seen.as_ref()
     }
 
     /// What became of password hashes so far, and how many run and wait now.

@@ -22,7 +22,7 @@ impl Authority {
     /// # Errors
     /// [`Failure::Overloaded`] when too many logins wait, [`Failure::Store`], [`Failure::Entropy`] and [`Failure::Hashing`].
     pub async fn login(&self, credentials: Credentials<'_>) -> Result<Option<User>, Failure> {
-        let Credentials { username, password, client } = credentials;
+        let Credentials { username, password, client, place: _ } = credentials;
         // Before anything is known of the user, so that a refusal tells nothing.
         let place = self.hashing().admit(client)?;
         let found = self.store().user_by_username(username).await?;
@@ -65,10 +65,12 @@ impl Authority {
     ///
     /// # Errors
     /// [`Failure::UnableToLogIn`], and those of [`login`](Self::login).
-    pub async fn obtain_auth_token(&self, credentials: Credentials<'_>) -> Result<TokenKey, Failure> {
+    pub async fn obtain_auth_token(&self, mut credentials: Credentials<'_>) -> Result<TokenKey, Failure> {
+        let place = std::mem::take(&mut credentials.place);
         let table = self.tokens().ok_or(Failure::NotFound)?;
         let user = self.login(credentials).await?.ok_or(Failure::UnableToLogIn)?;
         let fresh = TokenKey::from_entropy(self.random()?);
-        Ok(self.store().token_get_or_create(table, &user.id, &fresh, self.now()).await?)
+        let device = self.device("token", fresh.expose(), &user.id, place, None);
+        Ok(self.store().token_get_or_create(table, &user.id, &fresh, self.now(), device).await?)
     }
 }

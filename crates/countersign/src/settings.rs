@@ -7,6 +7,7 @@ use countersign_formats::django_signing::SecretKeys;
 use countersign_formats::drf_datetime::DateTimeFormat;
 use countersign_formats::jwt::{Rules, SigningKey, TokenType, VerifyingKey};
 use countersign_formats::knox_token::KnoxHash;
+use countersign_formats::native_token::NativePrefix;
 use countersign_formats::password::Hashers;
 use countersign_store::InstalledApps;
 use http::HeaderName;
@@ -38,6 +39,8 @@ pub struct Settings {
     /// Sessions; `None` leaves every token and answer as SimpleJWT's. They need the tables of
     /// [`InstalledApps::countersign`].
     pub sessions: Option<SessionSettings>,
+    /// Tokens of our own kind; `None` gives out and accepts none. They need sessions.
+    pub native_tokens: Option<NativeTokenSettings>,
 }
 
 /// Django's `SESSION_…`, `CSRF_…` and host settings, as far as `SessionAuthentication` looks at them.
@@ -145,6 +148,7 @@ impl Settings {
             django_sessions: None,
             knox: KnoxSettings::default(),
             sessions: None,
+            native_tokens: None,
         }
     }
 }
@@ -161,16 +165,48 @@ pub struct SessionSettings {
     pub absolute_lifetime: Option<SignedDuration>,
     /// The claim that names the session.
     pub claim: String,
+    /// How often it is written down that a session was seen, at most; `None` is never.
+    pub last_seen: Option<Duration>,
 }
 
 impl Default for SessionSettings {
-    /// 10 s, no limits but those of the tokens, `sid`.
+    /// 10 s, no limits but those of the tokens, `sid`, once a minute.
     fn default() -> Self {
         Self {
             refresh_window: SignedDuration::from_secs(10),
             idle_lifetime: None,
             absolute_lifetime: None,
             claim: "sid".to_owned(),
+            last_seen: Some(Duration::from_secs(60)),
+        }
+    }
+}
+
+/// Tokens of our own kind: `formats::native_token`.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct NativeTokenSettings {
+    /// What they begin with.
+    pub prefix: NativePrefix,
+    /// First word of the header, compared without case.
+    pub keyword: String,
+    /// A token that was made this long ago has ended; `None` is never.
+    pub lifetime: Option<SignedDuration>,
+    /// A token that was not used for this long has ended.
+    pub idle_lifetime: Option<SignedDuration>,
+    /// Live tokens that a user may have.
+    pub limit_per_user: Option<u32>,
+}
+
+impl Default for NativeTokenSettings {
+    /// `Authorization: Bearer cs_…`, for 90 days.
+    fn default() -> Self {
+        Self {
+            prefix: NativePrefix::default(),
+            keyword: "Bearer".to_owned(),
+            lifetime: Some(SignedDuration::from_hours(90 * 24)),
+            idle_lifetime: None,
+            limit_per_user: None,
         }
     }
 }

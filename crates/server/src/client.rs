@@ -2,7 +2,6 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use countersign::ClientAddress;
 use http::HeaderMap;
 use http::header::HeaderName;
 use ipnet::IpNet;
@@ -23,9 +22,9 @@ impl TrustedProxies {
         texts.iter().map(|text| network(text).ok_or(text.as_str())).collect::<Result<_, _>>().map(Self)
     }
 
-    /// Whom a request counts against that came over a connection from `peer`.
-    pub(crate) fn client_of(&self, peer: IpAddr, headers: &HeaderMap) -> ClientAddress {
-        self.client(peer.to_canonical(), headers).into()
+    /// The address of the client whose request came over a connection from `peer`.
+    pub(crate) fn address_of(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        self.client(peer.to_canonical(), headers)
     }
 
     /// Whether a connection from `peer` comes from a declared proxy.
@@ -121,8 +120,8 @@ mod tests {
     #[test]
     fn an_ipv4_address_in_the_dress_of_ipv6_is_itself() {
         let peer = "::ffff:192.0.2.1".parse().expect("an address");
-        let client = TrustedProxies::default().client_of(peer, &HeaderMap::new());
-        assert_eq!(client, ClientAddress::new([192, 0, 2, 1].into()));
+        let client = TrustedProxies::default().address_of(peer, &HeaderMap::new());
+        assert_eq!(client, IpAddr::from([192, 0, 2, 1]));
         assert!(!TrustedProxies::default().sent(peer));
         assert!(TrustedProxies::parse(&["192.0.2.0/24".to_owned()]).expect("networks").sent(peer));
     }

@@ -6,6 +6,7 @@ mod django_sessions;
 mod duration;
 mod hashing;
 mod knox;
+mod native_tokens;
 mod raw;
 mod resolve;
 mod resources;
@@ -64,6 +65,8 @@ pub(crate) struct Resource {
     pub parsers: Vec<Parser>,
     /// SimpleJWT's views have no authentication, yet challenge with its word.
     pub challenges_as_jwt: bool,
+    /// Whether it stands at every path of one more segment, which names what it is about.
+    pub names_one: bool,
 }
 
 /// `sessions.enabled`.
@@ -89,6 +92,7 @@ pub(crate) enum SchemeChoice {
     Basic,
     Session,
     Knox,
+    Native,
 }
 
 /// Why a configuration is refused: one line that names the place, the key and the fix.

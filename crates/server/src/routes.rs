@@ -23,8 +23,14 @@ pub(crate) struct Routes {
     /// `APPEND_SLASH`.
     pub(crate) append_slash: bool,
     pub(crate) views: HashMap<String, View>,
+    /// Views of what one more segment names, by the path before it.
+    pub(crate) members: HashMap<String, View>,
     pub(crate) probes: Vec<(String, Probe)>,
 }
+
+/// What the last segment of a request's path names.
+#[derive(Clone, Debug)]
+pub(crate) struct Member(pub(crate) String);
 
 /// What an answer carries: all of it at once.
 pub(crate) type Body = Full<Bytes>;
@@ -42,10 +48,26 @@ impl Routes {
         if let Some((_, probe)) = self.probes.iter().find(|(probed, _)| *probed == path) {
             return probe.answer(&self.authority, request.method()).await;
         }
-        if self.append_slash && !path.ends_with('/') && self.views.contains_key(&format!("{path}/")) {
-            return redirect_to_slash(&request);
+        if let Some((view, name)) = self.member(&path) {
+            let name = Member(name.to_owned());
+            let mut request = request.map(RequestBody::Left);
+            request.extensions_mut().insert(name);
+            return view.serve(&self.authority, &self.settings, peer, request).await;
+        }
+        if self.append_slash && !path.ends_with('/') {
+            let path = format!("{path}/");
+            if self.views.contains_key(&path) || self.member(&path).is_some() {
+                return redirect_to_slash(&request);
+            }
         }
         html_page(StatusCode::NOT_FOUND, pages::NOT_FOUND)
+    }
+
+    /// The view of a path whose last segment names what it is about, and that name.
+    fn member<'p>(&self, path: &'p str) -> Option<(&View, &'p str)> {
+        let (before, name) = path.strip_suffix('/')?.rsplit_once('/')?;
+        let view = self.members.get(&path[..=before.len()])?;
+        (!name.is_empty()).then_some((view, name))
     }
 }
 

@@ -4,17 +4,18 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use countersign::{Authority, Caller, ClientAddress, Failure, Identity, Permission, Scheme};
+use countersign::{Authority, Caller, Failure, Identity, Permission, Scheme};
 use countersign_formats::json::{self, Object, Style, Value};
 use countersign_formats::negotiation::{NegotiationError, Renderer, Selected, format_from_query, select_renderer};
 use countersign_formats::request_body::{BodyError, CharField, Limits, Parser, parse, read_fields};
 use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, COOKIE, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
+use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
 
 use crate::client::TrustedProxies;
-use crate::endpoints::{Answer, Endpoint, FieldText};
+use crate::endpoints::{Answer, Endpoint, FieldText, Visit};
 use crate::pages;
 use crate::routes::{Body, RequestBody, html_page, joined_header};
 use crate::security_headers::{no_store, with_security_headers};
@@ -132,7 +133,7 @@ impl View {
         peer: IpAddr,
         request: Request<RequestBody>,
     ) -> Outcome {
-        let client = settings.trusted_proxies.client_of(peer, request.headers());
+        let address = settings.trusted_proxies.address_of(peer, request.headers());
         let (request, form_token) = if self.may_carry_form_token(&request) {
             match Box::pin(self.form_token(settings, request)).await {
                 Ok(read) => read,
@@ -143,7 +144,7 @@ impl View {
         };
         let from_proxy = settings.trusted_proxies.sent(peer);
         let caller = Caller {
-            address: client,
+            address: address.into(),
             method: request.method().as_str(),
             is_secure: settings.site.is_secure(request.headers(), from_proxy),
             host: settings.site.host(request.headers(), from_proxy),
@@ -152,7 +153,7 @@ impl View {
         let authentication = authority.authenticate(&self.schemes, request.headers(), caller).await;
         let read_session = authentication.read_session;
         let result = match authentication.result {
-            Ok(identity) => self.answer(authority, settings, &identity, client, request).await,
+            Ok(identity) => self.answer(authority, settings, &identity, address, request).await,
             Err(failure) => Err(failure),
         };
         Outcome { result, read_session }
@@ -194,7 +195,7 @@ impl View {
         authority: &Authority,
         settings: &ViewSettings,
         identity: &Identity,
-        client: ClientAddress,
+        address: IpAddr,
         request: Request<RequestBody>,
     ) -> Result<Answer, Failure> {
         let method = request.method();
@@ -213,28 +214,37 @@ impl View {
         // On the heap, so that the future of a check stays small: it is moved for every request.
         Box::pin(async {
             let fields = self.endpoint.fields(authority.settings());
-            let values = match fields[..] {
-                [] => Vec::new(),
-                _ => self.read_body(settings, &fields, request).await?,
+            let (head, body) = request.into_parts();
+            let (values, device_name) = match fields[..] {
+                // Its view never looks at the body, so that nothing in it is refused.
+                [] if self.endpoint == Endpoint::KnoxLogin => {
+                    (Vec::new(), self.read_body(settings, &fields, &head, body).await.ok().and_then(|read| read.1))
+                }
+                [] => (Vec::new(), None),
+                _ => self.read_body(settings, &fields, &head, body).await?,
             };
-            self.endpoint.answer(authority, identity, client, values).await
+            let visit = Visit { head: &head, address, device_name, schemes: &self.schemes };
+            self.endpoint.answer(authority, identity, visit, values).await
         })
         .await
     }
 
-    /// Body to field values, in the order of `fields`.
+    /// Body to field values, in the order of `fields`, and what the client calls its device, if it says.
     async fn read_body(
         &self,
         settings: &ViewSettings,
         fields: &[CharField<'_>],
-        request: Request<RequestBody>,
-    ) -> Result<Vec<FieldText>, Failure> {
-        let (head, body) = request.into_parts();
+        head: &Parts,
+        body: RequestBody,
+    ) -> Result<(Vec<FieldText>, Option<FieldText>), Failure> {
         let content_type = joined_header(&head.headers, &CONTENT_TYPE);
         let body = collect(body, settings).await?;
         let data = parse(content_type.as_deref(), &body, &self.parsers, &settings.limits).map_err(body_failure)?;
         let fields_given = data.into_fields().map_err(|error| Failure::NonField(error.to_string()))?;
-        read_fields(&fields_given, fields).map_err(Failure::Fields)
+        let values = read_fields(&fields_given, fields).map_err(Failure::Fields)?;
+        let device_name = CharField { name: "device_name", trim: true };
+        let device_name = read_fields(&fields_given, &[device_name]).ok().and_then(|mut values| values.pop());
+        Ok((values, device_name))
     }
 
     /// The OPTIONS answer. DRF 3.18 `SimpleMetadata`.

@@ -11,13 +11,14 @@ use jiff::Timestamp;
 use crate::driver::{Sharing, Transaction};
 use crate::outstanding::{BLACKLIST, RecordStatements};
 use crate::value::Row;
-use crate::{OutstandingToken, Store, StoreError, UserId};
+use crate::{OutstandingToken, Place, Store, StoreError, UserId, devices};
 
 /// A new session; one with that id may be there already: primary key.
 pub(crate) const BEGIN: &str = "
     INSERT INTO countersign_session
-        (sid, user_id, kind, root_jti, created_at, refreshed_at, expires_at, idle_expires_at, user_agent, address, keep_until)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+        (sid, user_id, kind, root_jti, created_at, refreshed_at, expires_at, idle_expires_at, device_name, user_agent, address,
+         keep_until)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
     ON CONFLICT (sid) DO NOTHING";
 
 /// Changes nothing, and makes everybody else who would change the row wait: primary key.
@@ -121,10 +122,8 @@ pub struct NewSession {
     pub expires_at: Option<Timestamp>,
     /// When it ends unless it is refreshed.
     pub idle_expires_at: Option<Timestamp>,
-    /// `User-Agent` of the client that began it.
-    pub user_agent: Option<String>,
-    /// The address it was begun from.
-    pub address: Option<String>,
+    /// Where it began.
+    pub place: Place,
     /// Until when a token of it may be shown.
     pub keep_until: Timestamp,
 }
@@ -376,14 +375,19 @@ impl Store {
             .await
     }
 
-    /// Deletes rotations and sessions of which no token lives any more; gives their number. `sessions_until` is the instant up to
+    /// Deletes rotations and sessions of which no token lives any more, and dead tokens of our own kind; gives their number. `sessions_until` is the instant up to
     /// which sessions are deleted.
     ///
     /// # Errors
     /// If the database cannot be written; the batches before that stay deleted.
     pub async fn flush_families(&self, now: Timestamp, sessions_until: Timestamp) -> Result<u64, StoreError> {
         let mut deleted = 0;
-        for (statement, until) in [(FLUSH_ROTATIONS, now), (FLUSH_SESSIONS, sessions_until)] {
+        for (statement, until) in [
+            (FLUSH_ROTATIONS, now),
+            (FLUSH_SESSIONS, sessions_until),
+            (devices::FLUSH_TOKENS, now),
+            (devices::FLUSH_DEVICES, now),
+        ] {
             loop {
                 let batch = self
                     .driver()
@@ -534,8 +538,9 @@ impl NewSession {
             self.refreshed_at.into(),
             self.expires_at.into(),
             self.idle_expires_at.into(),
-            self.user_agent.as_deref().into(),
-            self.address.as_deref().into(),
+            self.place.name.as_deref().into(),
+            self.place.user_agent.as_deref().into(),
+            self.place.address.as_deref().into(),
             self.keep_until.into(),
         ];
         transaction.execute(BEGIN, &values).await.map(|_| ())

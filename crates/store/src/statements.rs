@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 
 use crate::knox::KnoxStatements;
+use crate::native_tokens::NativeStatements;
 use crate::outstanding::RecordStatements;
 use crate::tokens::{DEFAULT_TABLE, TokenStatements};
 use crate::user_table::UserTable;
-use crate::{InstalledApps, django_sessions, families, knox, outstanding};
+use crate::{InstalledApps, devices, django_sessions, families, knox, native_tokens, outstanding};
 
 /// A statement as the lists know it.
 pub(crate) struct Listed {
@@ -35,8 +36,15 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
     rendered.extend(users.set_last_login.clone().map(|text| ("set_last_login", text)));
     rendered.extend(users.permissions.clone().map(|text| ("permissions", text)));
     if apps.authtoken {
-        let TokenStatements { owner, key_of_user, insert, delete, .. } = TokenStatements::of(DEFAULT_TABLE, users);
-        rendered.extend([("owner", owner), ("key_of_user", key_of_user), ("insert", insert), ("delete", delete)]);
+        let TokenStatements { owner, key_of_user, insert, delete, of_user, .. } =
+            TokenStatements::of(DEFAULT_TABLE, users);
+        rendered.extend([
+            ("owner", owner),
+            ("key_of_user", key_of_user),
+            ("insert", insert),
+            ("delete", delete),
+            ("of_user", of_user),
+        ]);
     }
     if apps.knox {
         let KnoxStatements { owner, lock, insert, insert_below } = KnoxStatements::of(users);
@@ -45,6 +53,15 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
             ("knox_lock", lock),
             ("knox_insert", insert),
             ("knox_insert_below", insert_below),
+        ]);
+    }
+    if apps.countersign {
+        let NativeStatements { owner, lock, insert, insert_below } = NativeStatements::of(users);
+        rendered.extend([
+            ("native_owner", owner),
+            ("native_lock", lock),
+            ("native_insert", insert),
+            ("native_insert_below", insert_below),
         ]);
     }
     if apps.token_blacklist {
@@ -65,7 +82,14 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
         ]);
     }
     if apps.knox {
-        statements.extend(listed![knox::RENEW, knox::DELETE, knox::DELETE_ALL, knox::DELETE_EXPIRED]);
+        statements.extend(listed![
+            knox::RENEW,
+            knox::DELETE,
+            knox::DELETE_ALL,
+            knox::DELETE_OTHERS,
+            knox::DELETE_EXPIRED,
+            knox::OF_USER
+        ]);
     }
     if apps.sessions {
         statements.extend(listed![django_sessions::SESSION, django_sessions::DELETE_SESSION]);
@@ -80,9 +104,23 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
             families::END,
             families::FLUSH_ROTATIONS,
             families::FLUSH_SESSIONS,
+            native_tokens::DELETE,
+            native_tokens::DELETE_OTHERS,
+            native_tokens::DELETE_DEAD,
+            native_tokens::OF_USER,
+            devices::UPSERT,
+            devices::OF_USER,
+            devices::FAMILIES_OF_USER,
+            devices::SEEN_FAMILY,
+            devices::SEEN_TOKEN,
+            devices::FORGET,
+            devices::FORGET_OTHERS,
+            devices::END_OTHERS,
+            devices::FLUSH_TOKENS,
+            devices::FLUSH_DEVICES,
         ]);
         if apps.token_blacklist {
-            statements.extend(listed![families::FACTS, families::END_TOKENS]);
+            statements.extend(listed![families::FACTS, families::END_TOKENS, devices::END_OTHERS_TOKENS]);
         }
     }
     statements
@@ -179,6 +217,7 @@ mod tests {
             "EXPIRY",
             "SESSION",
             "knox_owner",
+            "native_owner",
             "user_by_value",
         ];
         let mut seen = 0;
@@ -229,6 +268,16 @@ mod tests {
                     ("knox_authtoken t_1", "((digest)::text = $1)"),
                     ("knox_authtoken t_2", "((digest)::text = $1)"),
                     ("knox_authtoken t_3", "((digest)::text = $1)"),
+                ],
+            ),
+            (
+                "native_owner",
+                &[
+                    ("auth_user u", "(id = ($3)::integer)"),
+                    ("countersign_token t", "(digest = $1)"),
+                    ("countersign_token t_1", "(digest = $1)"),
+                    ("countersign_token t_2", "(digest = $1)"),
+                    ("countersign_token t_3", "(digest = $1)"),
                 ],
             ),
             ("SESSION", &[("django_session s", "((session_key)::text = $1)")]),

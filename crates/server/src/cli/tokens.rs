@@ -30,7 +30,8 @@ pub(super) async fn create_token(config: &Config, args: &CreateTokenArgs) -> any
     }
     let mut random = [0; 20];
     SystemEntropy.fill(&mut random)?;
-    let key = store.token_get_or_create(&table, &user.id, &TokenKey::from_entropy(random), SystemClock.now()).await?;
+    let key =
+        store.token_get_or_create(&table, &user.id, &TokenKey::from_entropy(random), SystemClock.now(), None).await?;
     store.close().await;
     println!("Generated token {} for user {username}", key.expose());
     Ok(())

@@ -48,6 +48,7 @@ pub(super) struct RawConfig {
     pub knox: RawKnox,
     pub time_zone: Option<String>,
     pub sessions: RawSessions,
+    pub native_tokens: RawNativeTokens,
     pub paths: BTreeMap<PathName, String>,
     pub protected: Vec<RawProtected>,
     pub limits: RawLimits,
@@ -376,6 +377,9 @@ pub(super) enum PathName {
     KnoxLogin,
     KnoxLogout,
     KnoxLogoutall,
+    NativeLogin,
+    NativeLogout,
+    Sessions,
     Whoami,
     Healthz,
     Readyz,
@@ -406,6 +410,18 @@ pub(super) struct RawSessions {
     pub idle_lifetime: Option<Length>,
     pub absolute_lifetime: Option<Length>,
     pub claim: Option<String>,
+    pub last_seen: Option<NullableLength>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawNativeTokens {
+    pub enabled: Option<bool>,
+    pub prefix: Option<String>,
+    pub keyword: Option<String>,
+    pub lifetime: Option<NullableLength>,
+    pub idle_lifetime: Option<Length>,
+    pub limit_per_user: Option<NullableCount>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -18,7 +18,8 @@ use zeroize::Zeroizing;
 use super::raw::{Nullable, OneOrMany, RawSimpleJwt, SecretText};
 use super::source::Source;
 use super::{
-    Config, ConfigError, SchemeChoice, database, django_sessions, hashing, knox, resources, sessions, validators,
+    Config, ConfigError, SchemeChoice, database, django_sessions, hashing, knox, native_tokens, resources, sessions,
+    validators,
 };
 use crate::client::TrustedProxies;
 use crate::view::ViewSettings;
@@ -42,6 +43,7 @@ pub(super) fn resolve(source: &Source) -> Result<Config, ConfigError> {
     settings.knox = knox::knox(source)?;
     settings.hashing = hashing::hashing(source)?;
     let sessions = sessions::sessions(source, &mut settings)?;
+    settings.native_tokens = native_tokens::native_tokens(source, &settings)?;
     let resources = resources::resources(source, &settings)?;
     if !settings.apps.sessions
         && resources.iter().any(|resource| resource.authentication.contains(&SchemeChoice::Session))

@@ -128,8 +128,8 @@ fn plain_claims(server: &Server) -> Vec<String> {
     names
 }
 
-fn drop_own_tables(database: &Database) {
-    for table in ["countersign_session", "countersign_rotation"] {
+pub(crate) fn drop_own_tables(database: &Database) {
+    for table in ["countersign_session", "countersign_rotation", "countersign_token", "countersign_device"] {
         database.execute(&format!("DROP TABLE {table}"));
     }
     database.execute("DELETE FROM django_migrations WHERE app = 'countersign'");

@@ -46,6 +46,7 @@ async fn a_sound_deployment_has_no_findings() {
 #[tokio::test]
 async fn sessions_without_their_tables_are_told() {
     let drop = "DROP TABLE countersign_session; DROP TABLE countersign_rotation;
+                DROP TABLE countersign_token; DROP TABLE countersign_device;
                 DELETE FROM django_migrations WHERE app = 'countersign';";
     let off = examined("", drop).await;
     assert_eq!(ids(&off), ["sessions-off"]);
