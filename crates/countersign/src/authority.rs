@@ -7,6 +7,7 @@ use countersign_store::{Store, StoreError, TokenTable, UserField};
 use jiff::Timestamp;
 
 use crate::clock::{Clock, Entropy, EntropyFailed, SystemClock, SystemEntropy, fresh_jti, random};
+use crate::declared_claims::ClaimReader;
 use crate::family::FamilyKeys;
 use crate::hashing::{Hashing, HashingStats};
 use crate::last_seen::LastSeen;
@@ -26,6 +27,7 @@ struct Inner {
     store: Store,
     settings: Settings,
     user_id: UserIdSource,
+    claims: Option<ClaimReader>,
     tokens: Option<TokenTable>,
     families: Option<FamilyKeys>,
     session_counters: SessionCounters,
@@ -71,11 +73,12 @@ impl AuthorityBuilder {
     /// last clone of the authority is dropped.
     ///
     /// # Errors
-    /// [`StoreError`] when `USER_ID_FIELD` names no usable column, or the database does not answer.
+    /// [`StoreError`] when `USER_ID_FIELD` or a declared claim names no usable column, or the database does not answer.
     pub async fn build(self) -> Result<Authority, StoreError> {
         let Self { store, settings, clock, entropy } = self;
         let field = store.user_field(&settings.simple_jwt.user_id_field).await?;
         let user_id = if field.is_primary_key() { UserIdSource::PrimaryKey } else { UserIdSource::Field(field) };
+        let claims = ClaimReader::of(&store, &settings.claims).await?;
         let tokens = if settings.apps.authtoken { Some(store.token_table(AUTHTOKEN_TABLE).await?) } else { None };
         let families = settings.sessions.is_some().then(|| FamilyKeys::of(&settings.simple_jwt.signing_key));
         let hashing = Hashing::start(&settings.hashing, &settings.hashers);
@@ -87,6 +90,7 @@ impl AuthorityBuilder {
                 store,
                 settings,
                 user_id,
+                claims,
                 tokens,
                 families,
                 session_counters,
@@ -126,6 +130,11 @@ impl Authority {
 
     pub(crate) fn user_id_source(&self) -> &UserIdSource {
         &self.inner.user_id
+    }
+
+    /// What new tokens say of a user beyond SimpleJWT's claims, where something is declared.
+    pub(crate) fn claim_reader(&self) -> Option<&ClaimReader> {
+        self.inner.claims.as_ref()
     }
 
     /// DRF's own token table, when the app is installed.

@@ -110,6 +110,12 @@ pub enum Failure {
     /// No random bytes, hence no token (SECURITY O1).
     #[error("A server error occurred.")]
     Entropy(#[from] EntropyFailed),
+    /// The declared claims of a user, this one with those before it, would make a token too long to be sent.
+    #[error("A server error occurred.")]
+    ClaimsTooLong {
+        /// The claim's name.
+        claim: String,
+    },
     /// A hashing thread died.
     #[error("A server error occurred.")]
     Hashing,
@@ -128,7 +134,7 @@ impl Failure {
             Self::NotAcceptable => 406,
             Self::UnsupportedMediaType(_) => 415,
             _ if self.retry_after().is_some() => 503,
-            Self::Store(_) | Self::Entropy(_) | Self::Hashing => 500,
+            Self::Store(_) | Self::Entropy(_) | Self::ClaimsTooLong { .. } | Self::Hashing => 500,
             _ => 400,
         }
     }

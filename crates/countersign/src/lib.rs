@@ -47,6 +47,7 @@ mod claim_value;
 mod client;
 pub mod clock;
 mod csrf;
+mod declared_claims;
 mod devices;
 mod django_session;
 mod failure;

@@ -80,6 +80,7 @@ impl Authority {
     }
 
     /// A new access token for a refresh token, and a new refresh token under rotation. SimpleJWT 5.5 `TokenRefreshSerializer`.
+    /// [Declared claims](crate::settings::DeclaredClaim) are read again.
     ///
     /// Where there are sessions, a token has one successor ever, and gets it again within the window (`docs/sessions.md`).
     ///
@@ -99,6 +100,8 @@ impl Authority {
         let mut claims = self.accept(token, TokenType::Refresh, now).await?;
         check_issuer_is_text(&claims)?;
         let user = self.refreshing_user(&claims).await?;
+        let presented = claims.clone();
+        self.set_declared_claims(&mut claims, user.as_ref()).await?;
         let access =
             claims.access_from_refresh(&settings.rules, now, settings.access_token_lifetime, &self.fresh_jti()?);
         let access = self.sign(&access);
@@ -106,7 +109,7 @@ impl Authority {
             return Ok(Refreshed { access, refresh: None });
         }
         let owner = user.map(|user| user.id);
-        let presented = self.outstanding(&claims, &self.sign(&claims), owner.clone(), now);
+        let presented = self.outstanding(&presented, &self.sign(&presented), owner.clone(), now);
         claims.rotate_in_place(&settings.rules, now, settings.refresh_token_lifetime, &self.fresh_jti()?);
         let successor = self.sign(&claims);
         if self.settings().apps.token_blacklist
@@ -121,13 +124,14 @@ impl Authority {
         Ok(Refreshed { access, refresh: Some(successor) })
     }
 
-    /// A sliding token with a new expiry. SimpleJWT 5.5 `TokenRefreshSlidingSerializer`; the user is not looked at.
+    /// A sliding token with a new expiry. SimpleJWT 5.5 `TokenRefreshSlidingSerializer`; the user is not looked at, but to
+    /// read [declared claims](crate::settings::DeclaredClaim) again.
     ///
     /// Differs: the outstanding row's `expires_at` moves to the end of the refresh period, so that flushing expired rows does
     /// not bring a blacklisted token back.
     ///
     /// # Errors
-    /// [`Failure::Token`], [`Failure::Store`].
+    /// [`Failure::Token`], [`Failure::Store`]; with declared claims those of [`refresh`](Self::refresh).
     pub async fn refresh_sliding(&self, token: &str) -> Result<String, Failure> {
         let now = self.now();
         let settings = &self.settings().simple_jwt;
@@ -135,6 +139,10 @@ impl Authority {
         check_issuer_is_text(&claims)?;
         let refresh_exp = &settings.sliding_token_refresh_exp_claim;
         check_claim_not_expired(&claims, refresh_exp, &settings.rules, now).map_err(Failure::Token)?;
+        if self.claim_reader().is_some() {
+            let user = self.refreshing_user(&claims).await?;
+            self.set_declared_claims(&mut claims, user.as_ref()).await?;
+        }
         claims.set_times(now, settings.sliding_token_lifetime);
         if self.settings().apps.token_blacklist
             && let Some(jti) = self.jti_of(&claims)
@@ -230,6 +238,7 @@ impl Authority {
         if settings.check_revoke_token {
             claims.set(&settings.revoke_token_claim, Value::from(password_claim(user)));
         }
+        self.set_declared_claims(&mut claims, Some(user)).await?;
         Ok(claims)
     }
 

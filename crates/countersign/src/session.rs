@@ -45,6 +45,7 @@ impl Authority {
             return self.turn_away(guest, why, matches!(verdict, Verdict::End(_))).await;
         }
         let user = self.refreshing_user(&claims).await?;
+        self.set_declared_claims(&mut claims, user.as_ref()).await?;
         if let Verdict::Again(successor) = verdict {
             return Ok(self.converged(&guest, &claims, &successor));
         }

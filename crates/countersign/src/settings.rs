@@ -14,6 +14,7 @@ use http::HeaderName;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
+pub use crate::declared_claims::{ClaimSource, DeclaredClaim};
 pub use countersign_lanes::{Backend, Backends};
 
 /// Everything an [`Authority`](crate::Authority) decides by.
@@ -41,6 +42,8 @@ pub struct Settings {
     pub sessions: Option<SessionSettings>,
     /// Tokens of our own kind; `None` gives out and accepts none. They need sessions.
     pub native_tokens: Option<NativeTokenSettings>,
+    /// What tokens say of a user beyond SimpleJWT's claims, in this order.
+    pub claims: Vec<DeclaredClaim>,
 }
 
 /// Django's `SESSION_…`, `CSRF_…` and host settings, as far as `SessionAuthentication` looks at them.
@@ -149,6 +152,7 @@ impl Settings {
             knox: KnoxSettings::default(),
             sessions: None,
             native_tokens: None,
+            claims: Vec::new(),
         }
     }
 }

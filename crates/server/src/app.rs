@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use countersign::clock::{Clock, Entropy, SystemClock, SystemEntropy};
+use countersign::settings::ClaimSource;
 use countersign::{Authority, Scheme};
 use countersign_store::Store;
 use http::{HeaderValue, Request};
@@ -66,6 +67,12 @@ impl App {
             .user_field(user_id_field)
             .await
             .with_context(|| format!("simple_jwt.user_id_field = \"{user_id_field}\""))?;
+        for claim in &config.settings.claims {
+            if let ClaimSource::Column(column) = &claim.source {
+                let name = &claim.name;
+                store.user_columns(std::slice::from_ref(column)).await.with_context(|| format!("claims.{name}"))?;
+            }
+        }
         let authority =
             Authority::builder(store.clone(), config.settings).clock(clock).entropy(entropy).build().await?;
         let (mut views, mut members) = (HashMap::new(), HashMap::new());

@@ -1,6 +1,7 @@
 //! `countersign.toml`, `COUNTERSIGN_…` variables and flags to typed settings. Names are Django's in lower case. Unknown keys,
 //! wrong types and impossible combinations are refused with key, line and fix.
 
+mod claims;
 mod database;
 mod django_sessions;
 mod duration;

@@ -281,7 +281,7 @@ impl View {
             Err(Failure::BadRequestPage) => {
                 return self.page(StatusCode::BAD_REQUEST, pages::BAD_REQUEST, outcome.read_session);
             }
-            Err(failure @ (Failure::Store(_) | Failure::Entropy(_) | Failure::Hashing)) if failure.status() == 500 => {
+            Err(failure) if failure.status() == 500 => {
                 tracing::error!(error = failure as &dyn std::error::Error, cause = ?std::error::Error::source(failure), "request failed");
                 return self.page(StatusCode::INTERNAL_SERVER_ERROR, pages::SERVER_ERROR, outcome.read_session);
             }

@@ -1,4 +1,4 @@
-//! Permissions, through groups and directly.
+//! Groups, and permissions through them and directly.
 
 use std::collections::HashSet;
 
@@ -17,5 +17,15 @@ impl Store {
         let (Some(statement), true) = (&users.permissions, users.id_type.holds(id)) else { return Ok(HashSet::new()) };
         let permissions = self.driver().query(statement, &[id.into()], |row| row.text(0)).await?;
         Ok(permissions.into_iter().collect())
+    }
+
+    /// The names of a user's groups, in no order. A model without `PermissionsMixin` has none.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn user_groups(&self, id: &UserId) -> Result<Vec<String>, StoreError> {
+        let users = self.users();
+        let (Some(statement), true) = (&users.groups, users.id_type.holds(id)) else { return Ok(Vec::new()) };
+        self.driver().query(statement, &[id.into()], |row| row.text(0)).await
     }
 }

@@ -35,6 +35,7 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
     ];
     rendered.extend(users.set_last_login.clone().map(|text| ("set_last_login", text)));
     rendered.extend(users.permissions.clone().map(|text| ("permissions", text)));
+    rendered.extend(users.groups.clone().map(|text| ("groups", text)));
     if apps.authtoken {
         let TokenStatements { owner, key_of_user, insert, delete, of_user, .. } =
             TokenStatements::of(DEFAULT_TABLE, users);
@@ -131,6 +132,7 @@ mod tests {
     use super::*;
     use crate::UserMapping;
     use crate::migrate::{OWN, statements as of_migrate};
+    use crate::user_columns::columns_of_user;
     use crate::user_field::{user_by_value, value_of_user};
     use rusqlite::Connection;
 
@@ -153,6 +155,8 @@ mod tests {
         all.extend(of_migrate().map(|(name, text)| Listed { name, text: Cow::Borrowed(text) }));
         all.push(Listed { name: "user_by_value", text: user_by_value(&users, "username").into() });
         all.push(Listed { name: "value_of_user", text: value_of_user(&users, "username").into() });
+        let columns = ["email".to_owned(), "is_staff".to_owned()];
+        all.push(Listed { name: "columns_of_user", text: columns_of_user(&users, &columns).into() });
         all
     }
 

@@ -144,6 +144,8 @@ pub(crate) struct UserTable {
     /// All permissions, own and by group: indexes on the user's column of both tables and on `group_id` of
     /// `auth_group_permissions`, then primary keys.
     pub(crate) permissions: Option<String>,
+    /// Names of groups: index on the user's column of the table between, then primary keys.
+    pub(crate) groups: Option<String>,
     /// Users by key.
     pub(crate) remembered: Remembered<UserId>,
 }
@@ -337,6 +339,13 @@ impl UserTable {
             create: format!("INSERT INTO {table} ({}) VALUES ({}) RETURNING {id}", names.join(", "), marks.join(", ")),
             created: created.iter().map(|(field, _)| *field).collect(),
             permissions: permissions(groups, user_permissions),
+            groups: groups.map(|between| {
+                format!(
+                    "SELECT g.name FROM {} ug JOIN auth_group g ON g.id = ug.group_id WHERE ug.{} = $1",
+                    between.table.quoted(),
+                    quoted(&between.user_column)
+                )
+            }),
             select,
         }
     }

@@ -49,6 +49,7 @@ pub(super) struct RawConfig {
     pub time_zone: Option<String>,
     pub sessions: RawSessions,
     pub native_tokens: RawNativeTokens,
+    pub claims: BTreeMap<String, RawClaim>,
     pub paths: BTreeMap<PathName, String>,
     pub protected: Vec<RawProtected>,
     pub limits: RawLimits,
@@ -422,6 +423,15 @@ pub(super) struct RawNativeTokens {
     pub lifetime: Option<NullableLength>,
     pub idle_lifetime: Option<Length>,
     pub limit_per_user: Option<NullableCount>,
+}
+
+/// Ours: where the value of a claim comes from; one of the three.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawClaim {
+    pub column: Option<String>,
+    pub from: Option<String>,
+    pub value: Option<toml::Value>,
 }
 
 #[derive(Debug, Default, Deserialize)]

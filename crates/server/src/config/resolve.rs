@@ -18,8 +18,8 @@ use zeroize::Zeroizing;
 use super::raw::{Nullable, OneOrMany, RawSimpleJwt, SecretText};
 use super::source::Source;
 use super::{
-    Config, ConfigError, SchemeChoice, database, django_sessions, hashing, knox, native_tokens, resources, sessions,
-    validators,
+    Config, ConfigError, SchemeChoice, claims, database, django_sessions, hashing, knox, native_tokens, resources,
+    sessions, validators,
 };
 use crate::client::TrustedProxies;
 use crate::view::ViewSettings;
@@ -42,6 +42,7 @@ pub(super) fn resolve(source: &Source) -> Result<Config, ConfigError> {
     settings.django_sessions = Some(django_sessions::django_sessions(source, &secret_key)?);
     settings.knox = knox::knox(source)?;
     settings.hashing = hashing::hashing(source)?;
+    claims::claims(source, &mut settings)?;
     let sessions = sessions::sessions(source, &mut settings)?;
     settings.native_tokens = native_tokens::native_tokens(source, &settings)?;
     let resources = resources::resources(source, &settings)?;

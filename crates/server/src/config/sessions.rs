@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use super::duration::Length;
 use super::raw::NullableLength;
 use super::source::Source;
-use super::{ConfigError, SessionsChoice};
+use super::{ConfigError, SessionsChoice, claims};
 use countersign::Settings;
 
 /// A retry that takes longer than this is no retry.
@@ -41,22 +41,7 @@ pub(super) fn sessions(source: &Source, settings: &mut Settings) -> Result<Sessi
         }
     }
     if let Some(claim) = &raw.claim {
-        let jwt = &settings.simple_jwt;
-        let taken = [
-            Some("exp"),
-            Some("iat"),
-            Some("nbf"),
-            Some("iss"),
-            Some("aud"),
-            Some("sub"),
-            Some("jti"),
-            jwt.rules.jti_claim.as_deref(),
-            jwt.rules.token_type_claim.as_deref(),
-            Some(&*jwt.user_id_claim),
-            Some(&*jwt.revoke_token_claim),
-            Some(&*jwt.sliding_token_refresh_exp_claim),
-        ];
-        if claim.is_empty() || taken.contains(&Some(claim)) {
+        if claim.is_empty() || claims::is_taken(settings, claim) {
             return Err(source.error("sessions.claim", format!("\"{claim}\" is taken; use a claim that no token has")));
         }
         claim.clone_into(&mut sessions.claim);

@@ -1,5 +1,6 @@
 //! Black-box tests: a real server on a real socket, with a clock that the test sets.
 
+mod claims;
 mod database;
 mod devices;
 mod exchanges;

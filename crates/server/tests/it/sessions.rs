@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::database::{Cell, Database, Kind, on_every_backend};
 use crate::harness::{Answer, SECRET_KEY, Server, instant};
 
-const NOW: f64 = 1_750_000_000.25;
+pub(crate) const NOW: f64 = 1_750_000_000.25;
 /// Ann's password.
 pub(crate) const SECRET: &str = "secret";
 
@@ -49,22 +49,22 @@ pub(crate) fn text(database: &Database, more: &str) -> String {
     )
 }
 
-fn start(database: &Database, more: &str) -> Server {
+pub(crate) fn start(database: &Database, more: &str) -> Server {
     Server::start(Config::from_text(&text(database, more)).expect("holds together"), instant(NOW))
 }
 
-fn post(server: &Server, path: &str, body: &Value) -> Answer {
+pub(crate) fn post(server: &Server, path: &str, body: &Value) -> Answer {
     server.send("POST", path, &[("Content-Type", "application/json")], Some(body.to_string().as_bytes()))
 }
 
-fn log_in(server: &Server) -> Value {
+pub(crate) fn log_in(server: &Server) -> Value {
     let answer = post(server, "/api/token/", &json!({ "username": "ann", "password": SECRET }));
     assert_eq!(answer.status, 200, "{}", answer.body);
     answer.json()
 }
 
 /// The claims of a token.
-fn claims(token: &Value) -> Value {
+pub(crate) fn claims(token: &Value) -> Value {
     use base64::Engine as _;
 
     let payload = token.as_str().expect("a token").split('.').nth(1).expect("three parts");
@@ -135,7 +135,7 @@ pub(crate) fn drop_own_tables(database: &Database) {
     database.execute("DELETE FROM django_migrations WHERE app = 'countersign'");
 }
 
-const ROTATING: &str = "[simple_jwt]\nrotate_refresh_tokens = true\nblacklist_after_rotation = true\n";
+pub(crate) const ROTATING: &str = "[simple_jwt]\nrotate_refresh_tokens = true\nblacklist_after_rotation = true\n";
 /// What a void token gets from SimpleJWT.
 const VOID: &str = r#"{"detail":"Token is blacklisted","code":"token_not_valid"}"#;
 
@@ -143,7 +143,7 @@ fn refresh(server: &Server, token: &Value) -> Answer {
     post(server, "/api/token/refresh/", &json!({ "refresh": token }))
 }
 
-fn refreshed(server: &Server, token: &Value) -> Value {
+pub(crate) fn refreshed(server: &Server, token: &Value) -> Value {
     let answer = refresh(server, token);
     assert_eq!(answer.status, 200, "{}", answer.body);
     answer.json()

@@ -1,4 +1,4 @@
-use countersign_store::{FieldValue, NewUser, StoreError, UserId};
+use countersign_store::{ColumnValue, FieldValue, NewUser, StoreError, UserId};
 use proptest::prelude::*;
 
 use crate::{Fixture, at, on_every_backend};
@@ -12,6 +12,7 @@ on_every_backend![
     last_login_is_written_in_djangos_form,
     a_user_id_field_is_checked_and_used,
     permissions_come_directly_and_through_groups,
+    columns_are_told_in_their_own_types,
 ];
 
 async fn a_user_comes_back_as_stored(fixture: Fixture) {
@@ -137,6 +138,31 @@ async fn permissions_come_directly_and_through_groups(fixture: Fixture) {
     permissions.sort();
     assert_eq!(permissions, ["auth.add_user", "auth.view_user", "authtoken.delete_token"]);
     assert!(fixture.store.user_permissions(&bob).await.expect("reads").is_empty());
+    assert_eq!(fixture.store.user_groups(&ann).await.expect("reads"), ["staff"]);
+    assert!(fixture.store.user_groups(&bob).await.expect("reads").is_empty());
+}
+
+async fn columns_are_told_in_their_own_types(fixture: Fixture) {
+    let ann = fixture.user("ann").await;
+    let names = ["email", "is_active", "is_staff", "id"].map(str::to_owned);
+    let columns = fixture.store.user_columns(&names).await.expect("columns");
+    let values = fixture.store.column_values(&columns, &ann).await.expect("reads").expect("there");
+    let UserId::Integer(id) = ann else { panic!("a number") };
+    let expected = [
+        ColumnValue::Text(String::new()),
+        ColumnValue::Boolean(true),
+        ColumnValue::Boolean(false),
+        ColumnValue::Integer(id),
+    ];
+    assert_eq!(values, expected);
+    let nobody = UserId::Integer(id + 1);
+    assert_eq!(fixture.store.column_values(&columns, &nobody).await.expect("reads"), None);
+    let none = fixture.store.user_columns(&[]).await.expect("no columns");
+    assert_eq!(fixture.store.column_values(&none, &ann).await.expect("reads"), Some(Vec::new()));
+    for name in ["password", "date_joined", "nothing", "email\" --"] {
+        let refusal = fixture.store.user_columns(&[name.to_owned()]).await.expect_err(name);
+        assert!(matches!(&refusal, StoreError::Schema { problem } if problem.contains(name)), "{refusal}");
+    }
 }
 
 #[test]
