@@ -37,6 +37,11 @@ pub struct SessionInfo {
     fate: SessionFate,
 }
 
+/// The id of the session that a token of our own kind is.
+pub(crate) fn id_of_native(digest: &str) -> String {
+    session_id("native", digest)
+}
+
 impl Authority {
     /// The sessions of a user that live, the newest first; of each kind the 500 newest. `schemes` say which token tables there
     /// are besides DRF's own.
@@ -50,7 +55,7 @@ impl Authority {
         if let Some(settings) = &self.settings().native_tokens {
             for row in self.store().native_tokens_of(user, MOST).await? {
                 sessions.push(SessionInfo {
-                    id: self.id_of_native(&row.digest),
+                    id: id_of_native(&row.digest),
                     kind: "native",
                     expires: settings.end(row.created, row.expires, row.last_seen),
                     place: row.place,
@@ -138,7 +143,7 @@ impl Authority {
     ) -> Result<Option<String>, Failure> {
         match (&identity.credential, identity.scheme) {
             (Some(Credential::Knox(digest)), _) => Ok(Some(session_id("knox", digest))),
-            (Some(Credential::Native(digest)), _) => Ok(Some(self.id_of_native(digest))),
+            (Some(Credential::Native(digest)), _) => Ok(Some(id_of_native(digest))),
             (None, Some("jwt" | "jwt_stateless")) => {
                 let claims = self.claims_of(headers).await?;
                 Ok(claims.and_then(|claims| self.named_session(&claims).map(str::to_owned)))
@@ -216,10 +221,6 @@ impl Authority {
         self.store().end_all_sessions(all).await?;
         tracing::info!(event = "sessions_ended", reason = BY_USER, but_one = kept, user.id = %user, "a user's sessions ended");
         Ok(())
-    }
-
-    pub(crate) fn id_of_native(&self, digest: &str) -> String {
-        session_id("native", digest)
     }
 
     /// What is to be kept of where a token is given out that stands in a table of Django's; `None` where there are no sessions.

@@ -85,8 +85,8 @@ impl LastSeen {
 mod tests {
     use super::*;
 
-    fn token(digest: u64) -> Option<(Seen, Timestamp)> {
-        Some((Seen::Token(digest.to_string()), Timestamp::UNIX_EPOCH))
+    fn token(digest: u64) -> (Seen, Timestamp) {
+        (Seen::Token(digest.to_string()), Timestamp::UNIX_EPOCH)
     }
 
     fn digests(notes: Vec<(Seen, Timestamp)>) -> Vec<String> {
@@ -103,11 +103,11 @@ mod tests {
     fn a_session_is_noted_once_a_period() {
         let last_seen = LastSeen::default();
         for _ in 0..3 {
-            last_seen.note("a", || token(1));
-            last_seen.note("b", || token(2));
+            last_seen.note("a", || Some(token(1)));
+            last_seen.note("b", || Some(token(2)));
         }
         assert_eq!(digests(last_seen.take()), ["1", "2"]);
-        last_seen.note("a", || token(1));
+        last_seen.note("a", || Some(token(1)));
         last_seen.note("a", || panic!("it was just noted"));
         assert_eq!(digests(last_seen.take()), ["1"]);
         assert_eq!(last_seen.take().len(), 0);
@@ -126,7 +126,7 @@ mod tests {
         let last_seen = LastSeen::default();
         for _ in 0..2 {
             for session in 0..(2 * SLOTS as u64).min(MOST as u64) {
-                last_seen.note(session, || token(session));
+                last_seen.note(session, || Some(token(session)));
             }
         }
         assert_eq!(last_seen.take().len(), MOST);
@@ -136,11 +136,11 @@ mod tests {
     fn g4_memory_is_bounded() {
         let last_seen = LastSeen::default();
         for session in 0..3 * MOST as u64 {
-            last_seen.note(session, || token(session));
+            last_seen.note(session, || Some(token(session)));
         }
         assert_eq!(last_seen.waiting.lock().expect("no panic").len(), MOST);
         last_seen.take();
-        last_seen.note(3 * MOST as u64 - 1, || token(7));
+        last_seen.note(3 * MOST as u64 - 1, || Some(token(7)));
         assert_eq!(digests(last_seen.take()), ["7"], "one that found no place is noted at its next use");
     }
 }

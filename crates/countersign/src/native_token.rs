@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::authenticate::{Credential, Identity, Scheme, Words, after_keyword, joined, words};
 use crate::client::Credentials;
+use crate::devices::id_of_native;
 use crate::settings::NativeTokenSettings;
 use crate::{Authority, Failure};
 
@@ -92,7 +93,7 @@ impl Authority {
         // Beyond the calendar is for ever.
         let expires = settings.lifetime.and_then(|lifetime| now.checked_add(lifetime).ok());
         let digest = token.digest();
-        let id = self.id_of_native(&digest);
+        let id = id_of_native(&digest);
         let row = NewNativeToken { digest, user: user.id, place, created: now, expires };
         let idle_since = settings.idle_lifetime.and_then(|idle| now.checked_sub(idle).ok());
         if !self.store().native_login(row, settings.limit_per_user, idle_since).await? {

@@ -181,7 +181,7 @@ impl Default for SessionSettings {
             idle_lifetime: None,
             absolute_lifetime: None,
             claim: "sid".to_owned(),
-            last_seen: Some(Duration::from_secs(60)),
+            last_seen: Some(Duration::from_mins(1)),
         }
     }
 }

@@ -179,33 +179,10 @@ impl Endpoint {
                 authority.native_logout(identity).await?;
                 return Ok(Answer::Empty);
             }
-            Self::Sessions | Self::EndSession => return Box::pin(self.sessions(authority, identity, visit)).await,
+            Self::Sessions | Self::EndSession => return Box::pin(sessions(authority, identity, &visit)).await,
             Self::Whoami | Self::Fixed { .. } => {} // answered at once
         }
         Ok(Answer::Json(Value::Object(body)))
-    }
-
-    /// The user's sessions: shown, or ended all, all but the current one (`others`), the current one (`current`), or one by its id.
-    async fn sessions(&self, authority: &Authority, identity: &Identity, visit: Visit<'_>) -> Result<Answer, Failure> {
-        let schemes = visit.schemes;
-        let user = authority.session_owner(identity).await?;
-        let current = authority.current_session(schemes, &visit.head.headers, identity).await?;
-        let current = current.as_deref();
-        match (visit.head.extensions.get::<Member>(), &visit.head.method) {
-            (Some(Member(id)), _) if id == "others" => authority.end_all_sessions(&user, schemes, current).await?,
-            (Some(Member(id)), _) => {
-                let id = if id == "current" { current.ok_or(Failure::NotFound)? } else { id };
-                authority.end_session(&user, schemes, id).await?;
-            }
-            (None, method) if method == Method::DELETE => authority.end_all_sessions(&user, schemes, None).await?,
-            (None, _) => {
-                let sessions = authority.sessions_of(&user, schemes).await?;
-                return Ok(Answer::Json(Value::Array(
-                    sessions.iter().map(|session| entry(authority, session, current)).collect(),
-                )));
-            }
-        }
-        Ok(Answer::Empty)
     }
 
     /// Whether answers may carry tokens.
@@ -299,6 +276,29 @@ impl Visit<'_> {
         let user_agent = self.head.headers.get(USER_AGENT).map(HeaderValue::as_bytes);
         countersign::place(name, user_agent, Some(self.address))
     }
+}
+
+/// The user's sessions: shown, or ended all, all but the current one (`others`), the current one (`current`), or one by its id.
+async fn sessions(&self, authority: &Authority, identity: &Identity, visit: &Visit<'_>) -> Result<Answer, Failure> {
+    let schemes = visit.schemes;
+    let user = authority.session_owner(identity).await?;
+    let current = authority.current_session(schemes, &visit.head.headers, identity).await?;
+    let current = current.as_deref();
+    match (visit.head.extensions.get::<Member>(), &visit.head.method) {
+        (Some(Member(id)), _) if id == "others" => authority.end_all_sessions(&user, schemes, current).await?,
+        (Some(Member(id)), _) => {
+            let id = if id == "current" { current.ok_or(Failure::NotFound)? } else { id };
+            authority.end_session(&user, schemes, id).await?;
+        }
+        (None, method) if method == Method::DELETE => authority.end_all_sessions(&user, schemes, None).await?,
+        (None, _) => {
+            let sessions = authority.sessions_of(&user, schemes).await?;
+            return Ok(Answer::Json(Value::Array(
+                sessions.iter().map(|session| entry(authority, session, current)).collect(),
+            )));
+        }
+    }
+    Ok(Answer::Empty)
 }
 
 /// A session as it is shown.
