@@ -279,7 +279,7 @@ impl Visit<'_> {
 }
 
 /// The user's sessions: shown, or ended all, all but the current one (`others`), the current one (`current`), or one by its id.
-async fn sessions(&self, authority: &Authority, identity: &Identity, visit: &Visit<'_>) -> Result<Answer, Failure> {
+async fn sessions(authority: &Authority, identity: &Identity, visit: &Visit<'_>) -> Result<Answer, Failure> {
     let schemes = visit.schemes;
     let user = authority.session_owner(identity).await?;
     let current = authority.current_session(schemes, &visit.head.headers, identity).await?;
