@@ -1,6 +1,7 @@
 """The view of all sessions: what ends in it ends at a real Django on the same database, and what Django ends is not in it."""
 
 import base64
+import json
 
 import pytest
 from conftest import PASSWORD
@@ -10,6 +11,7 @@ CHOICE = Choice(
     authentication=("token", "jwt", "basic", "knox"),
     installed_apps=(AUTHTOKEN, BLACKLIST, KNOX),
     knox={"AUTH_HEADER_PREFIX": "Knox"},
+    sessions={"enabled": True},
 )
 SESSIONS = "/api/sessions/"
 BASIC = "Basic " + base64.b64encode(f"alice:{PASSWORD}".encode()).decode()
@@ -17,7 +19,10 @@ BASIC = "Basic " + base64.b64encode(f"alice:{PASSWORD}".encode()).decode()
 
 @pytest.fixture(scope="module")
 def pair(start_pair):
-    with start_pair(CHOICE) as pair:
+    pair = start_pair(CHOICE)
+    result = pair.countersign.run("migrate")
+    assert result.returncode == 0, result.stderr
+    with pair:
         yield pair
 
 
@@ -81,3 +86,19 @@ def test_what_django_ends_is_not_shown(pair):
     pair.django.shell("from rest_framework.authtoken.models import Token\nToken.objects.all().delete()\n")
     assert [session["kind"] for session in sessions(pair.countersign)] == ["jwt"]
     assert end(pair.countersign, "") == 204
+
+
+def test_the_command_line_lists_the_same(pair):
+    """For people on a line each, for programs as JSON; a user who is not there is an error."""
+    log_in(pair.countersign)
+    shown = sessions(pair.countersign)
+    listed = pair.countersign.run("sessions", "list", "--user", "alice", "--json")
+    assert listed.returncode == 0, listed.stderr
+    names = ("id", "kind", "device_name", "user_agent", "address")
+    assert [[entry[name] for name in names] for entry in json.loads(listed.stdout)] == [
+        [entry[name] for name in names] for entry in shown
+    ]
+    lines = pair.countersign.run("sessions", "list", "--user", "alice").stdout.splitlines()
+    assert [line.split()[:2] for line in lines] == [[entry["id"], entry["kind"]] for entry in shown]
+    nobody = pair.countersign.run("sessions", "list", "--user", "nobody")
+    assert (nobody.returncode, nobody.stderr) == (1, "CommandError: user 'nobody' does not exist\n")

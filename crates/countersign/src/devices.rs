@@ -182,11 +182,11 @@ impl Authority {
     ///
     /// # Errors
     /// [`Failure::NotFound`] for an id that none of this user's sessions has, whosever it is; [`Failure::Store`].
-    pub async fn end_session(&self, user: &UserId, schemes: &[Scheme], id: &str) -> Result<(), Failure> {
+    pub async fn end_own_session(&self, user: &UserId, schemes: &[Scheme], id: &str) -> Result<(), Failure> {
         let sessions = self.sessions_of(user, schemes).await?;
         let session = sessions.into_iter().find(|session| session.id == id).ok_or(Failure::NotFound)?;
         let (kind, has_blacklist) = (session.kind, self.settings().apps.token_blacklist);
-        if !self.store().end_session(user, session.fate, has_blacklist, BY_USER, self.now()).await? {
+        if !self.store().end_one(user, session.fate, has_blacklist, BY_USER, self.now()).await? {
             return Err(Failure::NotFound);
         }
         tracing::info!(event = "session_ended", reason = BY_USER, kind, sid = id, user.id = %user, "a session ended");
@@ -197,7 +197,7 @@ impl Authority {
     ///
     /// # Errors
     /// [`Failure::Store`]; [`Failure::NotFound`] where there are no sessions.
-    pub async fn end_all_sessions(
+    pub async fn end_own_sessions(
         &self,
         user: &UserId,
         schemes: &[Scheme],
@@ -218,7 +218,7 @@ impl Authority {
             reason: BY_USER,
             at: self.now(),
         };
-        self.store().end_all_sessions(all).await?;
+        self.store().end_all(all).await?;
         tracing::info!(event = "sessions_ended", reason = BY_USER, but_one = kept, user.id = %user, "a user's sessions ended");
         Ok(())
     }

@@ -5,6 +5,8 @@ mod demo;
 mod doctor;
 mod prompt;
 mod serve;
+mod session_list;
+mod sessions;
 mod tokens;
 mod users;
 
@@ -59,6 +61,9 @@ enum Command {
     DrfCreateToken(tokens::CreateTokenArgs),
     /// Delete expired refresh tokens from the outstanding list and the blacklist.
     Flushexpiredtokens,
+    /// See the sessions of users.
+    #[command(subcommand)]
+    Sessions(sessions::SessionsCommand),
     /// Check the configuration, and nothing else.
     Check,
     /// Check configuration, database and clock for silent faults. Exit code 0: none, 1: warnings, 2: errors.
@@ -127,6 +132,9 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::DrfCreateToken(args) => small_runtime()?.block_on(tokens::create_token(&source.load(None)?, &args))?,
         Command::Flushexpiredtokens => small_runtime()?.block_on(tokens::flush_expired(&source.load(None)?))?,
+        Command::Sessions(command) => {
+            small_runtime()?.block_on(sessions::sessions(source.load(None)?, &command))?;
+        }
         Command::Check => {
             warn(&source.load(None)?);
             println!("The configuration holds together.");

@@ -285,12 +285,12 @@ async fn sessions(authority: &Authority, identity: &Identity, visit: &Visit<'_>)
     let current = authority.current_session(schemes, &visit.head.headers, identity).await?;
     let current = current.as_deref();
     match (visit.head.extensions.get::<Member>(), &visit.head.method) {
-        (Some(Member(id)), _) if id == "others" => authority.end_all_sessions(&user, schemes, current).await?,
+        (Some(Member(id)), _) if id == "others" => authority.end_own_sessions(&user, schemes, current).await?,
         (Some(Member(id)), _) => {
             let id = if id == "current" { current.ok_or(Failure::NotFound)? } else { id };
-            authority.end_session(&user, schemes, id).await?;
+            authority.end_own_session(&user, schemes, id).await?;
         }
-        (None, method) if method == Method::DELETE => authority.end_all_sessions(&user, schemes, None).await?,
+        (None, method) if method == Method::DELETE => authority.end_own_sessions(&user, schemes, None).await?,
         (None, _) => {
             let sessions = authority.sessions_of(&user, schemes).await?;
             return Ok(Answer::Json(Value::Array(

@@ -250,7 +250,7 @@ impl Store {
     ///
     /// # Errors
     /// If the database cannot be written.
-    pub async fn end_session(
+    pub async fn end_one(
         &self,
         user: &UserId,
         session: SessionFate,
@@ -286,7 +286,7 @@ impl Store {
     ///
     /// # Errors
     /// If the database cannot be written; none has ended then.
-    pub async fn end_all_sessions(&self, all: EndAll) -> Result<(), StoreError> {
+    pub async fn end_all(&self, all: EndAll) -> Result<(), StoreError> {
         let lock = Arc::clone(self.native_statements());
         self.driver()
             .transaction(Sharing::Alone, move |mut transaction| {

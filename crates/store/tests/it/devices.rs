@@ -174,7 +174,7 @@ async fn one_session_ends_and_no_other(fixture: Fixture) {
     let (bob, _) = one_of_each(&fixture, "bob").await;
     let after = [[0, 1, 1, 1, 2], [0, 0, 1, 1, 1], [0, 0, 0, 1, 0], [0, 0, 0, 0, 0]];
     for (fate, after) in fates(&table).into_iter().zip(after) {
-        let end = || fixture.store.end_session(&ann, fate.clone(), true, "ended", at(1));
+        let end = || fixture.store.end_one(&ann, fate.clone(), true, "ended", at(1));
         assert!(end().await.expect("writes"), "{fate:?}");
         assert!(!end().await.expect("writes"), "{fate:?}: once");
         assert_eq!(live(&fixture, &ann, &table).await, after, "{fate:?}");
@@ -200,7 +200,7 @@ fn all_of(user: &UserId, table: &TokenTable, except: Option<SessionFate>) -> End
 async fn all_sessions_of_a_user_end(fixture: Fixture) {
     let (ann, table) = one_of_each(&fixture, "ann").await;
     let (bob, _) = one_of_each(&fixture, "bob").await;
-    fixture.store.end_all_sessions(all_of(&ann, &table, None)).await.expect("writes");
+    fixture.store.end_all(all_of(&ann, &table, None)).await.expect("writes");
     assert_eq!(live(&fixture, &ann, &table).await, [0; 5]);
     assert_eq!(live(&fixture, &bob, &table).await, [1, 1, 1, 1, 2]);
     assert_eq!(fixture.seen("SELECT count(*) FROM token_blacklist_blacklistedtoken").await, "1");
@@ -211,7 +211,7 @@ async fn all_sessions_end_but_one(fixture: Fixture) {
         fixture.execute("DELETE FROM authtoken_token; DELETE FROM knox_authtoken; DELETE FROM token_blacklist_blacklistedtoken; DELETE FROM token_blacklist_outstandingtoken; DELETE FROM auth_user; DELETE FROM countersign_session; DELETE FROM countersign_token; DELETE FROM countersign_device").await;
         let (ann, table) = one_of_each(&fixture, "ann").await;
         let fate = fates(&table)[index].clone();
-        fixture.store.end_all_sessions(all_of(&ann, &table, Some(fate))).await.expect("writes");
+        fixture.store.end_all(all_of(&ann, &table, Some(fate))).await.expect("writes");
         assert_eq!(live(&fixture, &ann, &table).await, kept);
     }
 }
