@@ -10,12 +10,14 @@ use countersign_formats::password::Password;
 use countersign_store::{TokenTable, User, UserId};
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, HeaderName};
+use jiff::Timestamp;
 
 use crate::authority::{Authority, UserIdSource};
 use crate::basic_header::decode_basic;
 use crate::claim_value::{is_truthy, to_integer, to_text};
 use crate::client::{Caller, ClientAddress, Credentials};
 use crate::failure::Failure;
+use crate::family::SID_LEN;
 
 /// One authentication class.
 #[derive(Debug, Clone)]
@@ -78,6 +80,25 @@ pub enum Credential {
     Knox(String),
     /// A token of our own kind, by its digest.
     Native(String),
+    /// A JSON web token that names a session.
+    Session(SessionId),
+}
+
+/// The id of a session as a token has it: not yet known to be one of ours.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct SessionId([u8; SID_LEN]);
+
+impl SessionId {
+    /// A claim of the length that such ids have.
+    fn of(claim: &str) -> Option<Self> {
+        claim.as_bytes().try_into().ok().map(Self)
+    }
+
+    /// The claim.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
 }
 
 /// Shows the kind only.
@@ -86,6 +107,7 @@ impl fmt::Debug for Credential {
         formatter.write_str(match self {
             Self::Knox(_) => "Knox(..)",
             Self::Native(_) => "Native(..)",
+            Self::Session(_) => "Session(..)",
         })
     }
 }
@@ -183,8 +205,8 @@ impl Authority {
             let mut credential = None;
             let tried = match scheme {
                 Scheme::Token { keyword, table } => self.by_token(keyword, table, headers).await,
-                Scheme::Jwt => self.by_jwt(headers).await,
-                Scheme::JwtStateless => self.by_stateless_jwt(headers).await,
+                Scheme::Jwt => self.by_jwt(headers, &mut credential).await,
+                Scheme::JwtStateless => self.by_stateless_jwt(headers, &mut credential).await,
                 Scheme::Basic => Box::pin(self.by_basic(headers, caller.address)).await, // large: a login
                 Scheme::Session => Box::pin(self.by_session(headers, &caller)).await,
                 Scheme::Knox => Box::pin(self.by_knox(headers)).await.map(|found| {
@@ -264,8 +286,13 @@ impl Authority {
         Ok(Some(Principal::User(user)))
     }
 
-    async fn by_jwt(&self, headers: &HeaderMap) -> Result<Option<Principal>, Failure> {
-        let Some(claims) = self.claims_of(headers).await? else { return Ok(None) };
+    async fn by_jwt(
+        &self,
+        headers: &HeaderMap,
+        credential: &mut Option<Credential>,
+    ) -> Result<Option<Principal>, Failure> {
+        let Some((claims, now)) = self.claims_of(headers).await? else { return Ok(None) };
+        *credential = self.session_shown(&claims);
         let settings = &self.settings().simple_jwt;
         let claim = claims.get(&settings.user_id_claim).ok_or(Failure::NoUserClaim)?;
         let user = self.user_of_claim(claim).await?.ok_or(Failure::UserNotFound)?;
@@ -273,19 +300,44 @@ impl Authority {
             return Err(Failure::JwtUserInactive);
         }
         self.check_revocation(&claims, &user)?;
+        self.check_goes_on(&claims, now).await?;
         self.family_seen(&claims);
         Ok(Some(Principal::User(user)))
     }
 
-    async fn by_stateless_jwt(&self, headers: &HeaderMap) -> Result<Option<Principal>, Failure> {
-        let Some(claims) = self.claims_of(headers).await? else { return Ok(None) };
+    async fn by_stateless_jwt(
+        &self,
+        headers: &HeaderMap,
+        credential: &mut Option<Credential>,
+    ) -> Result<Option<Principal>, Failure> {
+        let Some((claims, now)) = self.claims_of(headers).await? else { return Ok(None) };
+        *credential = self.session_shown(&claims);
         let user_id = claims.get(&self.settings().simple_jwt.user_id_claim).ok_or(Failure::NoUserClaim)?.clone();
+        self.check_goes_on(&claims, now).await?;
         self.family_seen(&claims);
         Ok(Some(Principal::Claims { user_id, claims: Box::new(claims) }))
     }
 
-    /// The claims of the JWT in the header, if there is one. SimpleJWT 5.5 `get_raw_token`, `get_validated_token`.
-    pub(crate) async fn claims_of(&self, headers: &HeaderMap) -> Result<Option<Claims>, Failure> {
+    /// Refuses a token whose session has ended, as SimpleJWT refuses one that is blacklisted.
+    async fn check_goes_on(&self, claims: &Claims, now: Timestamp) -> Result<(), Failure> {
+        if !self.is_revoked(claims, now).await? {
+            return Ok(());
+        }
+        let settings = &self.settings().simple_jwt;
+        let refusal = |class: &TokenType| match check_token(claims, *class, &settings.rules, now) {
+            Ok(()) => (*class, Refusal::Blacklisted),
+            Err(refusal) => (*class, refusal),
+        };
+        Err(Failure::NoTokenClass(settings.auth_token_classes.iter().map(refusal).collect()))
+    }
+
+    fn session_shown(&self, claims: &Claims) -> Option<Credential> {
+        let sessions = self.settings().sessions.as_ref()?;
+        SessionId::of(claims.get(&sessions.claim)?.as_str()?).map(Credential::Session)
+    }
+
+    /// The claims of the JWT in the header, if there is one, and the instant at which they hold. SimpleJWT 5.5 `get_raw_token`, `get_validated_token`.
+    async fn claims_of(&self, headers: &HeaderMap) -> Result<Option<(Claims, Timestamp)>, Failure> {
         let settings = &self.settings().simple_jwt;
         let Some(header) = joined(headers, &settings.auth_header_name) else { return Ok(None) };
         let mut words = words(&header);
@@ -305,7 +357,7 @@ impl Authority {
                 Ok(claims) => match self.blacklist_refusal(*class, claims).await? {
                     Some(refusal) => refusal,
                     None => match check_token(claims, *class, &settings.rules, now) {
-                        Ok(()) => return Ok(decoded.ok()),
+                        Ok(()) => return Ok(decoded.ok().map(|claims| (claims, now))),
                         Err(refusal) => refusal,
                     },
                 },
@@ -373,7 +425,7 @@ impl Authority {
     }
 
     /// The claim of `JTI_CLAIM`, if the token has it.
-    fn jti_claim<'a>(&self, claims: &'a Claims) -> Option<&'a Value> {
+    pub(crate) fn jti_claim<'a>(&self, claims: &'a Claims) -> Option<&'a Value> {
         self.settings().simple_jwt.rules.jti_claim.as_deref().and_then(|claim| claims.get(claim))
     }
 

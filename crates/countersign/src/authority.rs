@@ -11,6 +11,7 @@ use crate::declared_claims::ClaimReader;
 use crate::family::FamilyKeys;
 use crate::hashing::{Hashing, HashingStats};
 use crate::last_seen::LastSeen;
+use crate::revocation::Revocations;
 use crate::session_counts::{SessionCounters, SessionCounts};
 use crate::settings::Settings;
 
@@ -32,6 +33,7 @@ struct Inner {
     families: Option<FamilyKeys>,
     session_counters: SessionCounters,
     last_seen: Option<LastSeen>,
+    revocations: Option<Arc<Revocations>>,
     hashing: Hashing,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -69,14 +71,22 @@ impl AuthorityBuilder {
         self
     }
 
-    /// Checks the settings against the database, puts the parts together and starts the hashing threads, which end when the
-    /// last clone of the authority is dropped.
+    /// Checks the settings against the database, puts the parts together and starts the hashing threads and, where there are
+    /// sessions, what follows their ends; both stop when the last clone of the authority is dropped.
     ///
     /// # Errors
     /// [`StoreError`] when `USER_ID_FIELD` or a declared claim names no usable column, or the database does not answer.
     pub async fn build(self) -> Result<Authority, StoreError> {
         let Self { store, settings, clock, entropy } = self;
         let field = store.user_field(&settings.simple_jwt.user_id_field).await?;
+        let revocations = match &settings.sessions {
+            Some(sessions) => {
+                let lifetime = settings.simple_jwt.longest_access();
+                let id_type = field.id_type();
+                Some(Revocations::start(&store, sessions, id_type, lifetime, Arc::clone(&clock)).await?)
+            }
+            None => None,
+        };
         let user_id = if field.is_primary_key() { UserIdSource::PrimaryKey } else { UserIdSource::Field(field) };
         let claims = ClaimReader::of(&store, &settings.claims).await?;
         let tokens = if settings.apps.authtoken { Some(store.token_table(AUTHTOKEN_TABLE).await?) } else { None };
@@ -95,6 +105,7 @@ impl AuthorityBuilder {
                 families,
                 session_counters,
                 last_seen,
+                revocations,
                 hashing,
                 clock,
                 entropy,
@@ -145,6 +156,11 @@ impl Authority {
     /// What ids of sessions and successors are derived with, while there are sessions.
     pub(crate) fn family_keys(&self) -> Option<&FamilyKeys> {
         self.inner.families.as_ref()
+    }
+
+    /// Which valid tokens are refused, where there are sessions.
+    pub(crate) fn revocations(&self) -> Option<&Arc<Revocations>> {
+        self.inner.revocations.as_ref()
     }
 
     /// What became of refresh tokens so far, where there are sessions.

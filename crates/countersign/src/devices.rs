@@ -1,7 +1,7 @@
 //! One view of all sessions of a user, whatever kind: DRF's token, Knox's tokens, our own, and families of JSON web tokens.
 
 use countersign_formats::session_id::session_id;
-use countersign_store::{Device, EndAll, Place, Seen, SessionFate, TokenTable, UserId};
+use countersign_store::{Device, EndAll, Ending, Place, Seen, SessionFate, TokenTable, UserId};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use jiff::{SignedDuration, Timestamp};
@@ -135,7 +135,7 @@ impl Authority {
     ///
     /// # Errors
     /// [`Failure`], if what was shown is refused by now.
-    pub async fn current_session(
+    pub fn current_session(
         &self,
         schemes: &[Scheme],
         headers: &HeaderMap,
@@ -144,9 +144,9 @@ impl Authority {
         match (&identity.credential, identity.scheme) {
             (Some(Credential::Knox(digest)), _) => Ok(Some(session_id("knox", digest))),
             (Some(Credential::Native(digest)), _) => Ok(Some(id_of_native(digest))),
-            (None, Some("jwt" | "jwt_stateless")) => {
-                let claims = self.claims_of(headers).await?;
-                Ok(claims.and_then(|claims| self.named_session(&claims).map(str::to_owned)))
+            (Some(Credential::Session(sid)), _) => {
+                let is_ours = self.family_keys().is_some_and(|keys| keys.is_session(sid.as_str()));
+                Ok(is_ours.then(|| sid.as_str().to_owned()))
             }
             (None, Some("token")) => {
                 let Some(header) = joined(headers, &AUTHORIZATION) else { return Ok(None) };
@@ -185,9 +185,12 @@ impl Authority {
     pub async fn end_own_session(&self, user: &UserId, schemes: &[Scheme], id: &str) -> Result<(), Failure> {
         let sessions = self.sessions_of(user, schemes).await?;
         let session = sessions.into_iter().find(|session| session.id == id).ok_or(Failure::NotFound)?;
-        let (kind, has_blacklist) = (session.kind, self.settings().apps.token_blacklist);
-        if !self.store().end_one(user, session.fate, has_blacklist, BY_USER, self.now()).await? {
+        let (kind, has_blacklist, at) = (session.kind, self.settings().apps.token_blacklist, self.now());
+        if !self.store().end_one(user, session.fate, has_blacklist, BY_USER, at).await? {
             return Err(Failure::NotFound);
+        }
+        if kind == "jwt" {
+            self.note_end(id, at);
         }
         tracing::info!(event = "session_ended", reason = BY_USER, kind, sid = id, user.id = %user, "a session ended");
         Ok(())
@@ -209,16 +212,27 @@ impl Authority {
             Some(id) => self.sessions_of(user, schemes).await?.into_iter().find(|session| session.id == id),
         };
         let kept = except.is_some();
+        let except = except.map(|session| session.fate);
         let all = EndAll {
-            user: user.clone(),
-            except: except.map(|session| session.fate),
+            ending: Ending {
+                user: user.clone(),
+                subject: self.user_id_text(user).await?,
+                except: match &except {
+                    Some(SessionFate::Family(sid)) => Some(sid.clone()),
+                    _ => None,
+                },
+                at: self.now(),
+                reason: BY_USER,
+                has_blacklist: self.settings().apps.token_blacklist,
+            },
+            except,
             token_tables: self.token_tables(schemes),
             has_knox: self.settings().apps.knox,
-            has_blacklist: self.settings().apps.token_blacklist,
-            reason: BY_USER,
-            at: self.now(),
         };
-        self.store().end_all(all).await?;
+        let ended = self.store().end_all(all).await?;
+        if let Some(revocations) = self.revocations() {
+            revocations.add(&ended.marks);
+        }
         tracing::info!(event = "sessions_ended", reason = BY_USER, but_one = kept, user.id = %user, "a user's sessions ended");
         Ok(())
     }

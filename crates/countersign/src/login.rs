@@ -38,7 +38,10 @@ impl Authority {
         }
         if verdict.must_update
             && let Some(encoded) = self.fresh_hash(&password, client).await?
-            && self.store().replace_password(&user.id, user.password.expose(), &encoded).await?
+            && self
+                .store()
+                .replace_password(&user.id, user.password.expose(), &encoded, self.revocations().is_some())
+                .await?
         {
             user.password = EncodedPassword::new(encoded);
         }

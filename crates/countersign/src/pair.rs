@@ -51,11 +51,13 @@ impl Authority {
     /// [`Failure::NoActiveAccount`] when the credentials or the user are refused, and those of [`login`](Self::login).
     pub async fn obtain_pair(&self, mut credentials: Credentials<'_>) -> Result<Pair, Failure> {
         let place = std::mem::take(&mut credentials.place);
+        let start = self.login_start();
         let user = self.jwt_login(credentials).await?;
         let now = self.now();
         let settings = &self.settings().simple_jwt;
         let mut refresh = self.issue(TokenType::Refresh, &user, now).await?;
-        let session = self.begin_session(&mut refresh, Some(&user.id), place, now);
+        let began = self.began(&start, &refresh);
+        let session = self.begin_session(&mut refresh, Some(&user.id), place, began);
         let mut access =
             refresh.access_from_refresh(&settings.rules, now, settings.access_token_lifetime, &self.fresh_jti()?);
         if let Some(end) = session.as_ref().and_then(|session| session.expires_at) {
@@ -63,6 +65,12 @@ impl Authority {
         }
         let pair = Pair { refresh: self.sign(&refresh), access: self.sign(&access) };
         self.record_login(&user, &refresh, &pair.refresh, session.as_ref(), now).await?;
+        if let Some(session) = &session
+            && !self.is_as_verified(&user).await?
+        {
+            self.end_session(&session.sid).await?;
+            return Err(Failure::NoActiveAccount);
+        }
         Ok(pair)
     }
 
@@ -137,6 +145,9 @@ impl Authority {
         let settings = &self.settings().simple_jwt;
         let mut claims = self.accept(token, TokenType::Sliding, now).await?;
         check_issuer_is_text(&claims)?;
+        if self.is_revoked_in_database(&claims, None).await? {
+            return Err(Failure::Token(Refusal::Blacklisted));
+        }
         let refresh_exp = &settings.sliding_token_refresh_exp_claim;
         check_claim_not_expired(&claims, refresh_exp, &settings.rules, now).map_err(Failure::Token)?;
         if self.claim_reader().is_some() {
@@ -214,6 +225,12 @@ impl Authority {
         Ok(user)
     }
 
+    /// Whether the user is as at the login's beginning. What changes after this is marked after the session began, and ends it.
+    async fn is_as_verified(&self, user: &User) -> Result<bool, Failure> {
+        let now = self.store().user_by_id(&user.id).await?;
+        Ok(now.is_some_and(|now| now.password == user.password && now.is_active == user.is_active))
+    }
+
     /// The claims of a new token for `user`. SimpleJWT 5.5 `Token.for_user`.
     pub(crate) async fn issue(&self, class: TokenType, user: &User, now: Timestamp) -> Result<Claims, Failure> {
         let settings = &self.settings().simple_jwt;
@@ -226,20 +243,23 @@ impl Authority {
             _ => Lifetime::of(settings.refresh_token_lifetime),
         };
         let mut claims = Claims::for_type(class, &settings.rules, now, &lifetime, &self.fresh_jti()?);
-        let user_id = match self.user_id_source() {
-            UserIdSource::PrimaryKey => user.id.to_string(),
-            UserIdSource::Field(field) => self
-                .store()
-                .user_field_value(field, &user.id)
-                .await?
-                .map_or_else(String::new, |value| value.to_string()),
-        };
-        claims.set(&settings.user_id_claim, Value::from(user_id));
+        claims.set(&settings.user_id_claim, Value::from(self.user_id_text(&user.id).await?));
         if settings.check_revoke_token {
             claims.set(&settings.revoke_token_claim, Value::from(password_claim(user)));
         }
         self.set_declared_claims(&mut claims, Some(user)).await?;
         Ok(claims)
+    }
+
+    /// The user as tokens name it: Python's `str()` of `USER_ID_FIELD`.
+    pub(crate) async fn user_id_text(&self, user: &UserId) -> Result<String, Failure> {
+        Ok(match self.user_id_source() {
+            UserIdSource::PrimaryKey => user.to_string(),
+            UserIdSource::Field(field) => {
+                let value = self.store().user_field_value(field, user).await?;
+                value.map_or_else(String::new, |value| value.to_string())
+            }
+        })
     }
 
     /// Steps 1 to 15 of SPEC §6.3.

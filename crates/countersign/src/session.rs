@@ -13,6 +13,7 @@ use crate::claim_value::{is_truthy, to_instant};
 use crate::failure::Failure;
 use crate::family::{FamilyKeys, Rule, Verdict, Why, later};
 use crate::pair::{Refreshed, check_issuer_is_text};
+use crate::revocation::made_at;
 use crate::settings::SessionSettings;
 
 /// Without rotation a refresh is recorded no more often than this.
@@ -39,12 +40,19 @@ impl Authority {
         let mut claims = self.accept_unless_void(token, TokenType::Refresh, now)?;
         check_issuer_is_text(&claims)?;
         let guest = self.guest(&mut claims, now)?;
-        let facts = self.store().family_facts(&guest.presented).await?;
+        let (facts, is_revoked) = tokio::join!(
+            self.store().family_facts(&guest.presented),
+            self.is_revoked_in_database(&claims, guest.named())
+        );
+        let (facts, is_revoked) = (facts?, is_revoked?);
         let verdict = guest.rule.judge(&facts, guest.is_named, now);
         if let Verdict::Refuse(why) | Verdict::End(why) = verdict {
             return self.turn_away(guest, why, matches!(verdict, Verdict::End(_))).await;
         }
         let user = self.refreshing_user(&claims).await?;
+        if is_revoked {
+            return self.turn_away(guest, Why::Ended, false).await;
+        }
         self.set_declared_claims(&mut claims, user.as_ref()).await?;
         if let Verdict::Again(successor) = verdict {
             return Ok(self.converged(&guest, &claims, &successor));
@@ -124,6 +132,7 @@ impl Authority {
         let is = |kind: TokenType| check_token(&claims, kind, &settings.rules, now).is_ok();
         let is_refresh = is(TokenType::Refresh);
         self.verify_is_not_blacklisted(&claims).await?;
+        let is_revoked = self.is_revoked_in_database(&claims, self.named_session(&claims)).await?;
         if is_refresh || self.named_session(&claims).is_some() {
             let guest = self.guest(&mut claims, now)?;
             let facts = self.store().family_facts(&guest.presented).await?;
@@ -145,7 +154,7 @@ impl Authority {
             }
             self.check_revocation(&claims, &user)?;
         }
-        Ok(())
+        if is_revoked { Err(Failure::VerifiedBlacklisted) } else { Ok(()) }
     }
 
     /// [`blacklist`](Self::blacklist) where there are sessions: the end of the whole session. The holder of a token that was
@@ -180,6 +189,7 @@ impl Authority {
             .await?;
         match verdict {
             Verdict::Good | Verdict::Again(_) => {
+                self.note_end(&guest.presented.sid, now);
                 tracing::info!(event = "session_ended", reason = LOGOUT, sid = guest.presented.sid, "a session ended");
                 Ok(())
             }
@@ -197,10 +207,13 @@ impl Authority {
         refresh: &mut Claims,
         user: Option<&UserId>,
         place: Place,
-        now: Timestamp,
+        began: Timestamp,
     ) -> Option<NewSession> {
-        let guest = self.guest(refresh, now).ok()?;
-        let session = NewSession { place, ..self.session_of(refresh, &guest.presented, user, now)? };
+        let (sessions, keys) = (self.settings().sessions.as_ref()?, self.family_keys()?);
+        let sid = keys.session_of(&self.jti_of(refresh)?, began);
+        refresh.set(&sessions.claim, Value::from(sid.as_str()));
+        let guest = self.guest(refresh, began).ok()?;
+        let session = NewSession { place, ..self.session_of(refresh, &guest.presented, user, began)? };
         if let Some(end) = session.expires_at {
             cap(refresh, end);
         }
@@ -216,9 +229,7 @@ impl Authority {
         now: Timestamp,
     ) -> Option<NewSession> {
         let sessions = self.settings().sessions.as_ref()?;
-        // A token of Django's was made before it is seen here.
-        let created_at = claims.get("iat").and_then(to_instant).filter(|iat| now.duration_since(*iat).as_secs() > 0);
-        let created_at = created_at.unwrap_or(now);
+        let created_at = FamilyKeys::start_of(&presented.sid).unwrap_or(now);
         Some(NewSession {
             sid: presented.sid.clone(),
             user: user.cloned(),
@@ -249,7 +260,8 @@ impl Authority {
                     "a token has a claim of that name which is no session of ours and is replaced; set sessions.claim to another"
                 );
             }
-            let sid = keys.session_of(&jti);
+            // A token of Django's was made before it is seen here. All nodes come to the same start.
+            let sid = keys.session_of(&jti, made_at(claims).unwrap_or(Timestamp::UNIX_EPOCH));
             claims.set(&sessions.claim, Value::from(sid.as_str()));
             sid
         });
@@ -447,6 +459,7 @@ impl Authority {
             _ => tracing::debug!(event = "refresh_refused", reason = why.name(), sid, "a refresh token was refused"),
         }
         if has_ended {
+            self.note_end(sid, guest.now);
             tracing::info!(event = "session_ended", reason = why.name(), sid, "a session ended");
         }
     }
@@ -459,6 +472,11 @@ impl Authority {
 }
 
 impl Guest<'_> {
+    /// The session that the token itself names.
+    fn named(&self) -> Option<&str> {
+        self.is_named.then_some(&*self.presented.sid)
+    }
+
     /// Whether a refresh without rotation is worth a write: not if the last was just before.
     fn is_due(&self, session: &SessionFacts) -> bool {
         let often = self.sessions.idle_lifetime.map_or(COALESCED, |idle| COALESCED.min(idle / 20));

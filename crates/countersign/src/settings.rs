@@ -11,8 +11,8 @@ use countersign_formats::native_token::NativePrefix;
 use countersign_formats::password::Hashers;
 use countersign_store::InstalledApps;
 use http::HeaderName;
-use jiff::SignedDuration;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 pub use crate::declared_claims::{ClaimSource, DeclaredClaim};
 pub use countersign_lanes::{Backend, Backends};
@@ -171,10 +171,24 @@ pub struct SessionSettings {
     pub claim: String,
     /// How often it is written down that a session was seen, at most; `None` is never.
     pub last_seen: Option<Duration>,
+    /// How old what is known of ended sessions may be when a token is let in.
+    pub max_staleness: Duration,
+    /// What becomes of tokens when it is older.
+    pub when_feed_lost: WhenFeedLost,
+}
+
+/// What becomes of valid tokens while nothing can be learnt of the sessions that ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WhenFeedLost {
+    /// They are refused, with a 503.
+    #[default]
+    Refuse,
+    /// They are accepted by what was last known.
+    Accept,
 }
 
 impl Default for SessionSettings {
-    /// 10 s, no limits but those of the tokens, `sid`, once a minute.
+    /// 10 s, no limits but those of the tokens, `sid`, once a minute; 1 s, and refuse.
     fn default() -> Self {
         Self {
             refresh_window: SignedDuration::from_secs(10),
@@ -182,6 +196,8 @@ impl Default for SessionSettings {
             absolute_lifetime: None,
             claim: "sid".to_owned(),
             last_seen: Some(Duration::from_mins(1)),
+            max_staleness: Duration::from_secs(1),
+            when_feed_lost: WhenFeedLost::Refuse,
         }
     }
 }
@@ -327,6 +343,29 @@ impl SimpleJwt {
             revoke_token_claim: "hash_password".to_owned(),
             check_user_is_active: true,
         }
+    }
+
+    /// The longest life of a token that opens a protected path, leeway included.
+    #[must_use]
+    pub fn longest_access(&self) -> SignedDuration {
+        let lifetimes = self.auth_token_classes.iter().map(|class| match class {
+            TokenType::Refresh => self.refresh_token_lifetime,
+            TokenType::Sliding => self.sliding_token_lifetime,
+            _ => self.access_token_lifetime,
+        });
+        let longest = lifetimes.max().unwrap_or_default().max(self.access_token_lifetime);
+        // `iat` and `exp` are rounded down to seconds.
+        longest.saturating_add(self.rules.leeway).saturating_add(SignedDuration::from_secs(1))
+    }
+
+    /// Up to when marks on what has ended are of no use at `now`: those on sessions and on single tokens, then all others. With a
+    /// day and a month to spare, for settings that were others, and clocks that are wrong.
+    #[must_use]
+    pub fn marks_until(&self, now: Timestamp) -> (Timestamp, Timestamp) {
+        let longest = self.refresh_token_lifetime.max(self.sliding_token_refresh_lifetime).max(self.longest_access());
+        let before = |length: SignedDuration| now.checked_sub(length).unwrap_or(Timestamp::MIN);
+        let (day, month) = (SignedDuration::from_hours(24), SignedDuration::from_hours(30 * 24));
+        (before(self.longest_access().saturating_add(day)), before(longest.saturating_add(month)))
     }
 
     /// The challenge of SimpleJWT's views and of `JWTAuthentication`: `Bearer realm="api"`.

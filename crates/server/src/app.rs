@@ -20,7 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::config::{Config, Resource, SchemeChoice};
-use crate::database::SESSIONS_OFF;
+use crate::database::{SESSIONS_OFF, TRIGGERS_MISSING};
 use crate::routes::Routes;
 use crate::view::View;
 
@@ -39,6 +39,8 @@ pub struct App {
     max_connections: usize,
     /// Whether sessions are as the configuration wants them.
     has_own_tables: bool,
+    /// Whether sessions see what Django does to users.
+    has_triggers: bool,
 }
 
 impl App {
@@ -63,10 +65,11 @@ impl App {
         let has_own_tables = config.database.settle_sessions(&store, &config.sessions, &mut config.settings).await?;
         let store = config.database.checked(&store, &config.settings.apps).await?;
         let user_id_field = &config.settings.simple_jwt.user_id_field;
-        store
+        let field = store
             .user_field(user_id_field)
             .await
             .with_context(|| format!("simple_jwt.user_id_field = \"{user_id_field}\""))?;
+        let has_triggers = config.settings.sessions.is_none() || store.has_triggers(&field).await?;
         for claim in &config.settings.claims {
             if let ClaimSource::Column(column) = &claim.source {
                 let name = &claim.name;
@@ -98,6 +101,7 @@ impl App {
             shutdown_timeout: config.shutdown_timeout,
             max_connections: config.max_connections,
             has_own_tables,
+            has_triggers,
         })
     }
 
@@ -122,6 +126,9 @@ impl App {
         }
         let (end, ended) = oneshot::channel::<()>();
         let last_seen = tokio::spawn(write_last_seen(self.authority.clone(), ended));
+        if !self.has_triggers {
+            tracing::warn!("{TRIGGERS_MISSING}; run `countersign migrate`");
+        }
         let graceful = GracefulShutdown::new();
         let mut builder = http1::Builder::new();
         builder

@@ -5,7 +5,7 @@ mod demo;
 mod doctor;
 mod prompt;
 mod serve;
-mod session_list;
+/// See and end sessions: tokens of those that end are refused at once, by every node.
 mod sessions;
 mod tokens;
 mod users;
@@ -209,6 +209,30 @@ async fn migrate(config: &Config) -> anyhow::Result<()> {
     for app in &report.created {
         println!("Created the tables of {app}");
     }
+    triggers(config, &store).await?;
     store.close().await;
+    Ok(())
+}
+
+/// Puts the triggers in their place where there are sessions, and takes them away where there are none.
+async fn triggers(config: &Config, store: &countersign_store::Store) -> anyhow::Result<()> {
+    use anyhow::Context as _;
+
+    let state = store.migration_state().await?;
+    if state.missing(&countersign_store::InstalledApps { countersign: false, ..config.settings.apps }).contains(&"auth")
+        || !state.has_own_tables()
+    {
+        return Ok(());
+    }
+    let store = config.database.with_users(store).await?;
+    let field = store.user_field(&config.settings.simple_jwt.user_id_field).await?;
+    let refused = "the triggers on the users' table, by which a change of Django's ends sessions here";
+    if config.settings.apps.countersign {
+        if store.install_triggers(&field).await.context(refused)? {
+            println!("Installed the triggers of countersign");
+        }
+    } else if store.remove_triggers(&field).await.context(refused)? {
+        println!("Removed the triggers of countersign");
+    }
     Ok(())
 }

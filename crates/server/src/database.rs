@@ -9,6 +9,10 @@ use crate::config::SessionsChoice;
 /// Said at start and by `doctor`.
 pub(crate) const SESSIONS_OFF: &str = "the database has no tables for sessions, or not all of them: sessions are off";
 
+/// Said at start and by `doctor`.
+pub(crate) const TRIGGERS_MISSING: &str =
+    "the users' table lacks our triggers, or has others: access tokens outlive what Django does to their users";
+
 /// Where the database is, how it is used, and which of its tables holds the users.
 #[derive(Clone, Debug)]
 pub(crate) struct Database {
@@ -104,7 +108,8 @@ impl Database {
         Ok(store)
     }
 
-    async fn with_users(&self, store: &Store) -> anyhow::Result<Store> {
+    /// The same database with the users that are configured.
+    pub(crate) async fn with_users(&self, store: &Store) -> anyhow::Result<Store> {
         let mapping = self.users.clone().unwrap_or_default();
         let place = if self.users.is_some() { "[users]" } else { "the database does not fit" };
         store.with_users(&mapping).await.context(place)

@@ -50,6 +50,11 @@ pub(crate) enum Endpoint {
     Sessions,
     /// Ends one session.
     EndSession,
+    /// Ends all sessions of the user.
+    LogoutEverywhere {
+        /// All but the one that the client shows.
+        but_here: bool,
+    },
     /// Says who the client is.
     Whoami,
     /// A declared resource with an answer of its own.
@@ -95,6 +100,7 @@ impl Endpoint {
             | Self::NativeLogout
             | Self::Sessions
             | Self::EndSession
+            | Self::LogoutEverywhere { .. }
             | Self::Whoami
             | Self::Fixed { .. } => Vec::new(),
         }
@@ -180,6 +186,10 @@ impl Endpoint {
                 return Ok(Answer::Empty);
             }
             Self::Sessions | Self::EndSession => return Box::pin(sessions(authority, identity, &visit)).await,
+            Self::LogoutEverywhere { but_here } => {
+                authority.log_out_everywhere(identity, *but_here).await?;
+                return Ok(Answer::Empty);
+            }
             Self::Whoami | Self::Fixed { .. } => {} // answered at once
         }
         Ok(Answer::Json(Value::Object(body)))
@@ -206,6 +216,8 @@ impl Endpoint {
             Self::NativeLogin => "Exchanges a username and password for a token of the client's own.",
             Self::Sessions => "Lists the user's sessions, or ends all of them.",
             Self::EndSession => "Ends a session.",
+            Self::LogoutEverywhere { but_here: false } => "Ends all sessions of the user.",
+            Self::LogoutEverywhere { but_here: true } => "Ends all sessions of the user but the client's own.",
             Self::Whoami => "Says who the client is.",
             Self::Fixed { .. } => "",
         }
@@ -244,6 +256,7 @@ impl Endpoint {
             | Self::NativeLogout
             | Self::Sessions
             | Self::EndSession
+            | Self::LogoutEverywhere { .. }
             | Self::Whoami
             | Self::Fixed { .. } => {}
         }
@@ -281,7 +294,7 @@ impl Visit<'_> {
 async fn sessions(authority: &Authority, identity: &Identity, visit: &Visit<'_>) -> Result<Answer, Failure> {
     let schemes = visit.schemes;
     let user = authority.session_owner(identity).await?;
-    let current = authority.current_session(schemes, &visit.head.headers, identity).await?;
+    let current = authority.current_session(schemes, &visit.head.headers, identity)?;
     let current = current.as_deref();
     match (visit.head.extensions.get::<Member>(), &visit.head.method) {
         (Some(Member(id)), _) if id == "others" => authority.end_own_sessions(&user, schemes, current).await?,

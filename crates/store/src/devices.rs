@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::driver::{Sharing, Transaction};
 use crate::families::{self, SessionFacts};
+use crate::revocations::{self, Ended, Ending};
 use crate::tokens::TokenTable;
 use crate::value::Row;
 use crate::{Store, StoreError, UserId, knox, native_tokens};
@@ -48,23 +49,6 @@ pub(crate) const SEEN_FAMILY: &str = "
 pub(crate) const SEEN_TOKEN: &str = "
     UPDATE countersign_token SET last_seen_at = $1
     WHERE digest = $2 AND (last_seen_at IS NULL OR last_seen_at < $1)";
-
-/// All families of a user but one end: index of `user_id`.
-pub(crate) const END_OTHERS: &str = "
-    UPDATE countersign_session SET ended_at = $1, end_reason = $2
-    WHERE user_id = $3 AND sid <> $4 AND ended_at IS NULL";
-
-/// Blacklist rows for all refresh tokens that still live of a user's families that ended at an instant: the indexes of
-/// `countersign_session.user_id` and `countersign_rotation.sid`, the unique indexes of `jti` and `token_id`.
-pub(crate) const END_OTHERS_TOKENS: &str = "
-    INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id)
-    SELECT $1, o.id FROM token_blacklist_outstandingtoken o
-    WHERE o.jti IN (
-        SELECT r.child_jti FROM countersign_rotation r
-        WHERE r.sid IN (SELECT e.sid FROM countersign_session e WHERE e.user_id = $2 AND e.ended_at = $1)
-        UNION ALL SELECT f.root_jti FROM countersign_session f WHERE f.user_id = $2 AND f.ended_at = $1
-    ) AND o.expires_at > $1
-    ON CONFLICT (token_id) DO NOTHING";
 
 /// Expired tokens of our own kind, some of them: the index of `expires_at`, the primary key.
 pub(crate) const FLUSH_TOKENS: &str = "
@@ -169,23 +153,17 @@ pub enum SessionFate {
     Native(Zeroizing<String>),
 }
 
-/// The end of a user's sessions.
+/// The end of a user's sessions, whatever kind.
 #[derive(Clone, Debug)]
 pub struct EndAll {
-    /// Whose.
-    pub user: UserId,
-    /// The one that goes on.
+    /// Whose, and how families end.
+    pub ending: Ending,
+    /// The one that goes on; of a family, `ending` says it too.
     pub except: Option<SessionFate>,
     /// Where DRF tokens are.
     pub token_tables: Vec<TokenTable>,
     /// Whether there are Knox tokens.
     pub has_knox: bool,
-    /// Whether SimpleJWT's blacklist is there.
-    pub has_blacklist: bool,
-    /// `end_reason` of families.
-    pub reason: &'static str,
-    /// `ended_at` of families.
-    pub at: Timestamp,
 }
 
 impl Store {
@@ -282,17 +260,17 @@ impl Store {
             .await
     }
 
-    /// Ends all sessions of a user, or all but one, in one transaction.
+    /// Ends all sessions of a user, or all but one, in one transaction; gives the families that lived, and their marks.
     ///
     /// # Errors
     /// If the database cannot be written; none has ended then.
-    pub async fn end_all(&self, all: EndAll) -> Result<(), StoreError> {
+    pub async fn end_all(&self, all: EndAll) -> Result<Ended, StoreError> {
         let lock = Arc::clone(self.native_statements());
         self.driver()
             .transaction(Sharing::Alone, move |mut transaction| {
                 Box::pin(async move {
                     // Two of these for one user take turns, so that neither waits for rows of the other's.
-                    transaction.execute(&lock.lock, &[(&all.user).into()]).await?;
+                    transaction.execute(&lock.lock, &[(&all.ending.user).into()]).await?;
                     all.carry_out(&mut transaction).await
                 })
             })
@@ -301,30 +279,26 @@ impl Store {
 }
 
 impl EndAll {
-    async fn carry_out(&self, transaction: &mut Transaction<'_>) -> Result<(), StoreError> {
-        let user = self.user.to_string();
-        let (mut sid, mut id, mut knox_digest, mut native_digest, mut spared) = ("", "", "", "", None);
+    async fn carry_out(&self, transaction: &mut Transaction<'_>) -> Result<Ended, StoreError> {
+        let owner = &self.ending.user;
+        let user = owner.to_string();
+        let (mut id, mut knox_digest, mut native_digest, mut spared) = ("", "", "", None);
         match &self.except {
-            None => {}
-            Some(SessionFate::Family(kept)) => sid = kept,
+            None | Some(SessionFate::Family(_)) => {}
             Some(SessionFate::Token { table, id: kept }) => (id, spared) = (kept, Some(table.name())),
             Some(SessionFate::Knox { digest, id: kept }) => (id, knox_digest) = (kept, digest),
             Some(SessionFate::Native(digest)) => native_digest = digest,
         }
-        let at = self.at.into();
-        transaction.execute(END_OTHERS, &[at, self.reason.into(), user.as_str().into(), sid.into()]).await?;
-        if self.has_blacklist {
-            transaction.execute(END_OTHERS_TOKENS, &[at, user.as_str().into()]).await?;
-        }
+        let ended = revocations::end_sessions_of(transaction, &self.ending).await?;
         for table in self.token_tables.iter().filter(|table| Some(table.name()) != spared) {
-            table.delete_of(transaction, &self.user).await?;
+            table.delete_of(transaction, owner).await?;
         }
         if self.has_knox {
-            transaction.execute(knox::DELETE_OTHERS, &[(&self.user).into(), knox_digest.into()]).await?;
+            transaction.execute(knox::DELETE_OTHERS, &[owner.into(), knox_digest.into()]).await?;
         }
         transaction.execute(native_tokens::DELETE_OTHERS, &[user.as_str().into(), native_digest.into()]).await?;
         transaction.execute(FORGET_OTHERS, &[user.as_str().into(), id.into()]).await?;
-        Ok(())
+        Ok(ended)
     }
 }
 

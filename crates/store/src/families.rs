@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::driver::{Sharing, Transaction};
 use crate::outstanding::{BLACKLIST, RecordStatements};
 use crate::value::Row;
-use crate::{OutstandingToken, Place, Store, StoreError, UserId, devices};
+use crate::{Mark, OutstandingToken, Place, Store, StoreError, UserId, devices};
 
 /// A new session; one with that id may be there already: primary key.
 pub(crate) const BEGIN: &str = "
@@ -99,8 +99,8 @@ pub(crate) const FLUSH_SESSIONS: &str = "
         SELECT s.sid FROM countersign_session s WHERE s.keep_until <= $1 ORDER BY s.keep_until LIMIT $2
     )";
 
-/// Rows deleted in one transaction of [`Store::flush_families`].
-const BATCH: i64 = 1000;
+/// Rows deleted in one transaction.
+pub(crate) const BATCH: i64 = 1000;
 
 /// `kind` of a family of JSON web tokens.
 const KIND: &str = "jwt";
@@ -469,7 +469,8 @@ impl FamilyRows for InTransaction<'_, '_> {
     }
 }
 
-/// Ends a session within a transaction, with its tokens in SimpleJWT's table if that is there; tells whether it lived.
+/// Ends a session within a transaction, with a mark for its access tokens, and its refresh tokens in SimpleJWT's table if that is
+/// there; tells whether it lived.
 pub(crate) async fn end(
     transaction: &mut Transaction<'_>,
     sid: &str,
@@ -478,8 +479,11 @@ pub(crate) async fn end(
     at: Timestamp,
 ) -> Result<bool, StoreError> {
     let is_ended = transaction.execute(END, &[at.into(), reason.into(), sid.into()]).await? > 0;
-    if is_ended && has_blacklist {
-        transaction.execute(END_TOKENS, &[at.into(), sid.into()]).await?;
+    if is_ended {
+        Mark::of_session(sid, at).insert(transaction).await?;
+        if has_blacklist {
+            transaction.execute(END_TOKENS, &[at.into(), sid.into()]).await?;
+        }
     }
     Ok(is_ended)
 }

@@ -7,7 +7,9 @@ use crate::native_tokens::NativeStatements;
 use crate::outstanding::RecordStatements;
 use crate::tokens::{DEFAULT_TABLE, TokenStatements};
 use crate::user_table::UserTable;
-use crate::{InstalledApps, devices, django_sessions, families, knox, native_tokens, outstanding};
+use crate::{
+    InstalledApps, devices, django_sessions, families, knox, native_tokens, outstanding, revocation_feed, revocations,
+};
 
 /// A statement as the lists know it.
 pub(crate) struct Listed {
@@ -116,12 +118,28 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
             devices::SEEN_TOKEN,
             devices::FORGET,
             devices::FORGET_OTHERS,
-            devices::END_OTHERS,
             devices::FLUSH_TOKENS,
             devices::FLUSH_DEVICES,
+            revocations::MARK,
+            revocations::UNMARK_REHASH,
+            revocations::MARK_OTHERS,
+            revocations::NEWEST_SESSION,
+            revocations::NEWEST_OF_ALL,
+            revocations::END_OTHERS,
+            revocations::AGAINST,
+            revocations::FLUSH_SHORT,
+            revocations::FLUSH_LONG,
+            revocation_feed::PAGE,
+            revocation_feed::LAST,
+            revocation_feed::AFTER,
         ]);
         if apps.token_blacklist {
-            statements.extend(listed![families::FACTS, families::END_TOKENS, devices::END_OTHERS_TOKENS]);
+            statements.extend(listed![
+                families::FACTS,
+                families::END_TOKENS,
+                revocations::VOID_OTHERS,
+                revocations::VOID_STRETCH,
+            ]);
         }
     }
     statements

@@ -125,6 +125,8 @@ pub(crate) struct UserTable {
     pub(crate) id_type: IdType,
     pub(crate) password: String,
     is_sqlite: bool,
+    /// `is_active`, where the model has it.
+    pub(crate) is_active: Option<String>,
     select: String,
     /// By name: unique index of the name (or, without case, on `upper` of it). Two rows are enough to see that it is not unique.
     pub(crate) by_username: String,
@@ -319,6 +321,7 @@ impl UserTable {
             id_type,
             password: mapping.password.clone(),
             is_sqlite,
+            is_active: columns.is_active.clone(),
             by_username: format!("SELECT {select} FROM {table} u WHERE {same_name} LIMIT 2"),
             remembered: Remembered::default(),
             by_id: format!("SELECT {select} FROM {table} u WHERE u.{id} = $1"),

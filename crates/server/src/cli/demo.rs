@@ -69,6 +69,7 @@ fn prepare_folder(folder: &Path) -> anyhow::Result<PathBuf> {
 async fn prepare_database(config: &Config) -> anyhow::Result<Password> {
     let store = config.database.create().await?;
     store.migrate(&config.settings.apps, SystemClock.now()).await?;
+    store.install_triggers(&store.user_field("id").await?).await?;
     let password = Password::new(random_text::<16>()?);
     let mut random = [0; 32];
     SystemEntropy.fill(&mut random)?;

@@ -49,6 +49,8 @@ pub(super) async fn flush_expired(config: &Config) -> anyhow::Result<()> {
         // Sessions stay for a while after their last token here: a Django beside us may have given out later ones.
         let sessions_until = now.checked_sub(SESSION_GRACE).unwrap_or(Timestamp::MIN);
         store.flush_families(now, sessions_until).await?;
+        let (short, long) = config.settings.simple_jwt.marks_until(now);
+        store.flush_revocations(short, long).await?;
     }
     store.close().await;
     Ok(())

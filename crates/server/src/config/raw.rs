@@ -381,6 +381,8 @@ pub(super) enum PathName {
     NativeLogin,
     NativeLogout,
     Sessions,
+    SessionsLogoutAll,
+    SessionsLogoutOthers,
     Whoami,
     Healthz,
     Readyz,
@@ -412,6 +414,8 @@ pub(super) struct RawSessions {
     pub absolute_lifetime: Option<Length>,
     pub claim: Option<String>,
     pub last_seen: Option<NullableLength>,
+    pub max_staleness: Option<Length>,
+    pub when_feed_lost: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

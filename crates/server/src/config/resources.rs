@@ -23,6 +23,7 @@ pub(super) fn resources(source: &Source, settings: &Settings) -> Result<Vec<Reso
             PathName::ObtainAuthToken => settings.apps.authtoken,
             // Without its app SimpleJWT's view answers 200 and does nothing; the path is better not there.
             PathName::TokenBlacklist => settings.apps.token_blacklist,
+            PathName::SessionsLogoutAll | PathName::SessionsLogoutOthers => settings.sessions.is_some(),
             PathName::KnoxLogin | PathName::KnoxLogout | PathName::KnoxLogoutall => settings.apps.knox,
             PathName::NativeLogin | PathName::NativeLogout => settings.native_tokens.is_some(),
             PathName::Sessions => settings.sessions.is_some(),
@@ -35,7 +36,7 @@ pub(super) fn resources(source: &Source, settings: &Settings) -> Result<Vec<Reso
         if !available {
             let problem = match mount.name {
                 PathName::NativeLogin | PathName::NativeLogout => "native_tokens.enabled is not true",
-                PathName::Sessions => "sessions are off",
+                PathName::Sessions | PathName::SessionsLogoutAll | PathName::SessionsLogoutOthers => "sessions are off",
                 _ => "its app is not in installed_apps",
             };
             return Err(source.error(&key, format!("{problem}; change that, or set the path to \"\"")));
@@ -98,7 +99,7 @@ const fn mount(
 }
 
 #[rustfmt::skip]
-static MOUNTS: [Mount; 14] = [
+static MOUNTS: [Mount; 16] = [
     mount(PathName::ObtainAuthToken, "obtain_auth_token", "/api-token-auth/", "Obtain Auth Token", Endpoint::ObtainAuthToken),
     mount(PathName::TokenObtainPair, "token_obtain_pair", "/api/token/", "Token Obtain Pair", Endpoint::TokenObtainPair),
     mount(PathName::TokenRefresh, "token_refresh", "/api/token/refresh/", "Token Refresh", Endpoint::TokenRefresh),
@@ -112,6 +113,8 @@ static MOUNTS: [Mount; 14] = [
     mount(PathName::NativeLogin, "native_login", "/api/native/login/", "Login", Endpoint::NativeLogin),
     mount(PathName::NativeLogout, "native_logout", "/api/native/logout/", "Logout", Endpoint::NativeLogout),
     mount(PathName::Sessions, "sessions", "/api/sessions/", "Sessions", Endpoint::Sessions),
+    mount(PathName::SessionsLogoutAll, "sessions_logout_all", "/api/sessions/logout-all/", "Sessions Logout All", Endpoint::LogoutEverywhere { but_here: false }),
+    mount(PathName::SessionsLogoutOthers, "sessions_logout_others", "/api/sessions/logout-others/", "Sessions Logout Others", Endpoint::LogoutEverywhere { but_here: true }),
     mount(PathName::Whoami, "whoami", "/api/whoami/", "Whoami", Endpoint::Whoami),
 ];
 
@@ -189,7 +192,7 @@ fn mounted(mount: &Mount, path: &str, defaults: &Defaults) -> Resource {
             resource.renderers = vec![Renderer::Json];
             resource.parsers = vec![Parser::Form, Parser::Multipart, Parser::Json];
         }
-        PathName::KnoxLogin => {
+        PathName::KnoxLogin | PathName::SessionsLogoutAll | PathName::SessionsLogoutOthers => {
             resource.authentication.clone_from(&defaults.authentication);
             resource.permissions = vec![Permission::IsAuthenticated];
         }

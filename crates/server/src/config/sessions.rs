@@ -1,6 +1,6 @@
 //! `[sessions]`: families of refresh tokens and what ends them.
 
-use countersign::settings::SessionSettings;
+use countersign::settings::{SessionSettings, WhenFeedLost};
 use jiff::SignedDuration;
 
 use super::duration::Length;
@@ -13,6 +13,10 @@ use countersign::Settings;
 const LONGEST_WINDOW: SignedDuration = SignedDuration::from_mins(2);
 /// Shorter than this, an idle session would end between two requests.
 const SHORTEST_LIFETIME: SignedDuration = SignedDuration::from_secs(1);
+/// Reading the database still oftener would be its main work.
+const SHORTEST_STALENESS: SignedDuration = SignedDuration::from_millis(100);
+/// Nobody would call an end within this instant.
+const LONGEST_STALENESS: SignedDuration = SignedDuration::from_mins(1);
 
 /// More often than this, nobody looks.
 const SHORTEST_PERIOD: SignedDuration = SignedDuration::from_secs(10);
@@ -46,6 +50,20 @@ pub(super) fn sessions(source: &Source, settings: &mut Settings) -> Result<Sessi
         }
         claim.clone_into(&mut sessions.claim);
     }
+    if let Some(staleness) = raw.max_staleness {
+        if staleness.0 < SHORTEST_STALENESS || staleness.0 > LONGEST_STALENESS {
+            return Err(source.error("sessions.max_staleness", "must lie between 0.1 and 60 seconds"));
+        }
+        sessions.max_staleness = staleness.0.unsigned_abs();
+    }
+    sessions.when_feed_lost = match raw.when_feed_lost.as_deref() {
+        None | Some("refuse") => WhenFeedLost::Refuse,
+        Some("accept") => WhenFeedLost::Accept,
+        Some(other) => {
+            let problem = format!("\"{other}\" is neither \"refuse\" nor \"accept\"");
+            return Err(source.error("sessions.when_feed_lost", problem));
+        }
+    };
     if settings.simple_jwt.rules.jti_claim.is_none() {
         if raw.enabled == Some(true) {
             return Err(source.error(
@@ -99,7 +117,8 @@ mod tests {
     #[test]
     fn every_key_has_its_place() {
         let config = read(
-            "[sessions]\nrefresh_window = \"0s\"\nidle_lifetime = \"1h\"\nabsolute_lifetime = \"30d\"\nclaim = \"family\"\nlast_seen = \"5m\"",
+            "[sessions]\nrefresh_window = \"0s\"\nidle_lifetime = \"1h\"\nabsolute_lifetime = \"30d\"\nclaim = \"family\"\nlast_seen = \"5m\"
+max_staleness = \"500ms\"\nwhen_feed_lost = \"accept\"",
         )
         .expect("accepted");
         let sessions = config.settings.sessions.expect("on");
@@ -108,6 +127,8 @@ mod tests {
         assert_eq!(sessions.absolute_lifetime, Some(SignedDuration::from_hours(720)));
         assert_eq!(sessions.claim, "family");
         assert_eq!(sessions.last_seen, Some(std::time::Duration::from_mins(5)));
+        assert_eq!(sessions.max_staleness.as_millis(), 500);
+        assert_eq!(sessions.when_feed_lost, WhenFeedLost::Accept);
         assert_eq!(config.sessions, SessionsChoice::IfThere);
         let sessions = read("").expect("accepted").settings.sessions.expect("on where there are tables");
         assert_eq!((sessions.refresh_window, &*sessions.claim), (SignedDuration::from_secs(10), "sid"));
@@ -135,6 +156,11 @@ mod tests {
             ("[sessions]\nidle_lifetime = 0", "countersign.toml:4: sessions.idle_lifetime: must be a second"),
             ("[sessions]\nabsolute_lifetime = -1", "countersign.toml:4: sessions.absolute_lifetime: must be a second"),
             ("[sessions]\nlast_seen = 9", "countersign.toml:4: sessions.last_seen: must lie between 10 seconds"),
+            ("[sessions]\nmax_staleness = 0", "countersign.toml:4: sessions.max_staleness: must lie between"),
+            (
+                "[sessions]\nwhen_feed_lost = \"open\"",
+                "countersign.toml:4: sessions.when_feed_lost: \"open\" is neither",
+            ),
             ("[sessions]\nclaim = \"user_id\"", "countersign.toml:4: sessions.claim: \"user_id\" is taken"),
         ] {
             let refusal = read(text).expect_err(text);

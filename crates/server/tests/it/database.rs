@@ -195,6 +195,8 @@ fn migrate(url: &DatabaseUrl) {
         let apps =
             InstalledApps { authtoken: true, token_blacklist: true, sessions: true, knox: true, countersign: true };
         store.migrate(&apps, instant(1_700_000_000.0)).await.expect("migrated");
+        let field = store.user_field("id").await.expect("the key");
+        store.install_triggers(&field).await.expect("installed");
         store.close().await;
     });
 }

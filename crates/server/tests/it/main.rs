@@ -10,4 +10,5 @@ mod logins;
 mod native_tokens;
 mod policies;
 mod race;
+mod revocation;
 mod sessions;

@@ -17,11 +17,13 @@ use crate::{PostgresOptions, StoreError};
 
 mod codec;
 mod connection;
+mod listener;
 mod pools;
 mod tls;
 
 pub(crate) use codec::{Anything, Instant, UuidBits};
 use connection::Connector;
+pub(crate) use listener::Listener;
 pub(crate) use pools::Session;
 use pools::{Readers, Writers};
 
@@ -59,6 +61,7 @@ const SCHEMA_LOCK: &str = "SELECT pg_catalog.pg_advisory_xact_lock(7305809842)";
 /// A PostgreSQL database.
 #[derive(Debug)]
 pub(crate) struct Postgres {
+    connector: Arc<Connector>,
     readers: Readers,
     writers: Writers,
 }
@@ -68,7 +71,13 @@ impl Postgres {
     pub(crate) async fn open(url: &PostgresUrl, options: &PostgresOptions) -> Result<Self, StoreError> {
         let connector = Arc::new(Connector::new(url, options)?);
         let readers = Readers::open(&connector, options.read_connections.max(1)).await?;
-        Ok(Self { readers, writers: Writers::new(connector, options.write_connections.max(1)) })
+        let writers = Writers::new(Arc::clone(&connector), options.write_connections.max(1));
+        Ok(Self { connector, readers, writers })
+    }
+
+    /// A connection of its own, made when it is first used.
+    pub(crate) fn listener(&self, channel: &'static str) -> Listener {
+        Listener::new(Arc::clone(&self.connector), channel)
     }
 
     /// The rows of a reading statement. A connection that breaks under it is replaced by another once: nothing was written.

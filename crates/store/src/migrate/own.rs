@@ -37,6 +37,7 @@ macro_rules! own {
 /// In their order.
 pub(crate) static OWN: &[OwnMigration] = &[
     own!("0001_sessions", ["countersign_session", "countersign_rotation"]),
+    own!("0002_revocation", ["countersign_revocation"]),
     own!("0004_devices", ["countersign_token", "countersign_device"]),
 ];
 

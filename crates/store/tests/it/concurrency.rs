@@ -85,7 +85,7 @@ async fn a_write_waits_for_another_process_and_then_succeeds() {
     fixture.execute("BEGIN IMMEDIATE; UPDATE auth_user SET password = 'by django'").await;
     let writing = tokio::spawn({
         let (store, ann) = (fixture.store.clone(), ann.clone());
-        async move { store.replace_password(&ann, "by django", "rehashed").await }
+        async move { store.replace_password(&ann, "by django", "rehashed", true).await }
     });
     // The task has handed its write in; reads go on meanwhile, on what was committed before.
     tokio::task::yield_now().await;

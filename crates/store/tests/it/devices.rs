@@ -2,7 +2,7 @@
 
 use countersign_formats::token_key::TokenKey;
 use countersign_store::{
-    Device, EndAll, NewKnoxToken, NewNativeToken, Place, Seen, SessionFate, StoreError, TokenTable, UserId,
+    Device, EndAll, Ending, NewKnoxToken, NewNativeToken, Place, Seen, SessionFate, StoreError, TokenTable, UserId,
 };
 use zeroize::Zeroizing;
 
@@ -187,13 +187,20 @@ async fn one_session_ends_and_no_other(fixture: Fixture) {
 
 fn all_of(user: &UserId, table: &TokenTable, except: Option<SessionFate>) -> EndAll {
     EndAll {
-        user: user.clone(),
+        ending: Ending {
+            user: user.clone(),
+            subject: user.to_string(),
+            except: match &except {
+                Some(SessionFate::Family(sid)) => Some(sid.clone()),
+                _ => None,
+            },
+            at: at(1),
+            reason: "ended",
+            has_blacklist: true,
+        },
         except,
         token_tables: vec![table.clone()],
         has_knox: true,
-        has_blacklist: true,
-        reason: "ended",
-        at: at(1),
     }
 }
 

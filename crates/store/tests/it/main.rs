@@ -8,6 +8,7 @@ mod opening;
 mod outstanding;
 mod postgres;
 mod remembered;
+mod revocations;
 mod survey;
 mod tokens;
 mod user_models;

@@ -97,7 +97,7 @@ async fn a_uuid_key_goes_all_the_way(fixture: Fixture) {
         fixture.seen("SELECT user_id FROM token_blacklist_outstandingtoken").await.replace('-', ""),
         format!("{KEY:032x}")
     );
-    assert!(store.replace_password(&ann.id, "h", "better").await.expect("writes"));
+    assert!(store.replace_password(&ann.id, "h", "better", true).await.expect("writes"));
     let profile = store.user_profile(&ann.id).await.expect("reads").expect("there");
     assert_eq!((profile.email.as_str(), profile.last_login), ("", Some(at(5))));
 
