@@ -34,13 +34,13 @@ pub(super) fn knox(draft: &mut Draft<'_>, found: &Found) {
             (_, other) => refuse(draft, View::KNOX, &format!("{setting} is {other}")),
         }
     }
-    match (value("AUTH_TOKEN_CHARACTER_LENGTH").as_i64(), value("TOKEN_LIMIT_PER_USER")) {
-        (Some(64), _) => {}
-        (Some(characters @ 32..=256), _) => {
+    match value("AUTH_TOKEN_CHARACTER_LENGTH").as_i64() {
+        Some(64) => {}
+        Some(characters @ 32..=256) => {
             let setting = "AUTH_TOKEN_CHARACTER_LENGTH";
             draft.document.set("knox", "auth_token_character_length", characters, origin(setting));
         }
-        (_, _) => refuse(draft, &[View::KnoxLogin], "AUTH_TOKEN_CHARACTER_LENGTH is not between 32 and 256"),
+        _ => refuse(draft, &[View::KnoxLogin], "AUTH_TOKEN_CHARACTER_LENGTH is not between 32 and 256"),
     }
     match value("TOKEN_LIMIT_PER_USER") {
         Value::Null => {}
