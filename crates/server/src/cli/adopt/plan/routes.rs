@@ -57,7 +57,7 @@ pub(super) fn routes(draft: &mut Draft<'_>, found: &Found) -> Vec<Route> {
     }
     let misread = draft.findings.iter().find(|finding| MISREAD_USERS.contains(&finding.id)).map(|finding| finding.id);
     if let Some(id) = misread {
-        for key in ["whoami", "sessions"] {
+        for key in ["whoami", "sessions", "sessions_logout_all", "sessions_logout_others"] {
             draft.document.set("paths", key, "", format!("{id}: who is let in is for Django to say"));
         }
     }
