@@ -15,6 +15,7 @@ pub mod password;
 pub mod password_validation;
 pub mod python_base64;
 pub mod request_body;
+pub mod scan;
 pub mod session_id;
 pub mod token_key;
 pub mod user_fields;

@@ -9,8 +9,7 @@ use countersign_formats::password::Password;
 use countersign_formats::request_body::CharField;
 use countersign_store::Place;
 use http::header::USER_AGENT;
-use http::request::Parts;
-use http::{HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method};
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
@@ -266,8 +265,12 @@ impl Endpoint {
 
 /// What an endpoint may want to know of a request besides its fields.
 pub(crate) struct Visit<'r> {
-    /// The request without its body.
-    pub head: &'r Parts,
+    /// Its method.
+    pub method: &'r Method,
+    /// Its headers.
+    pub headers: &'r HeaderMap,
+    /// What the last segment of its path names, where that is what the view is about.
+    pub member: Option<&'r Member>,
     /// Where it comes from.
     pub address: IpAddr,
     /// What the client calls its device: `device_name` in the body.
@@ -285,7 +288,7 @@ impl Visit<'_> {
     /// Where the session will be that begins with this request.
     fn place(&self) -> Place {
         let name = self.device_name.as_ref().map(|name| name.as_str());
-        let user_agent = self.head.headers.get(USER_AGENT).map(HeaderValue::as_bytes);
+        let user_agent = self.headers.get(USER_AGENT).map(HeaderValue::as_bytes);
         countersign::place(name, user_agent, Some(self.address))
     }
 }
@@ -294,9 +297,9 @@ impl Visit<'_> {
 async fn sessions(authority: &Authority, identity: &Identity, visit: &Visit<'_>) -> Result<Answer, Failure> {
     let schemes = visit.schemes;
     let user = authority.session_owner(identity).await?;
-    let current = authority.current_session(schemes, &visit.head.headers, identity)?;
+    let current = authority.current_session(schemes, visit.headers, identity)?;
     let current = current.as_deref();
-    match (visit.head.extensions.get::<Member>(), &visit.head.method) {
+    match (visit.member, visit.method) {
         (Some(Member(id)), _) if id == "others" => authority.end_own_sessions(&user, schemes, current).await?,
         (Some(Member(id)), _) => {
             let id = if id == "current" { current.ok_or(Failure::NotFound)? } else { id };

@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use countersign::Authority;
 use http::header::{CONTENT_TYPE, HeaderName, LOCATION, X_FRAME_OPTIONS};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::{Either, Full};
 use hyper::body::{Bytes, Incoming};
 
@@ -40,24 +42,32 @@ pub(crate) type RequestBody = Either<Incoming, Full<Bytes>>;
 impl Routes {
     /// Answers a request that came over a connection from `peer`. Paths are matched as Django matches them: percent-decoded
     /// and whole.
-    pub(crate) async fn answer(&self, peer: IpAddr, request: Request<Incoming>) -> Response<Body> {
-        let path = percent_decoded(request.uri().path());
-        if let Some(view) = self.views.get(&*path) {
-            return view.serve(&self.authority, &self.settings, peer, request.map(RequestBody::Left)).await;
-        }
+    pub(crate) async fn answer(
+        self: Arc<Self>,
+        peer: IpAddr,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, Infallible> {
+        let mut request = request.map(RequestBody::Left);
+        Ok(match self.views.get(&*percent_decoded(request.uri().path())) {
+            Some(view) => view.serve(&self.authority, &self.settings, peer, &mut request).await,
+            None => Box::pin(self.answer_elsewhere(peer, &mut request)).await,
+        })
+    }
+
+    /// Paths of no view, and of what one more segment names.
+    async fn answer_elsewhere(&self, peer: IpAddr, request: &mut Request<RequestBody>) -> Response<Body> {
+        let path = percent_decoded(request.uri().path()).into_owned();
         if let Some((_, probe)) = self.probes.iter().find(|(probed, _)| *probed == path) {
             return probe.answer(&self.authority, request.method()).await;
         }
         if let Some((view, name)) = self.member(&path) {
-            let name = Member(name.to_owned());
-            let mut request = request.map(RequestBody::Left);
-            request.extensions_mut().insert(name);
+            request.extensions_mut().insert(Member(name.to_owned()));
             return view.serve(&self.authority, &self.settings, peer, request).await;
         }
         if self.append_slash && !path.ends_with('/') {
             let path = format!("{path}/");
             if self.views.contains_key(&path) || self.member(&path).is_some() {
-                return redirect_to_slash(&request);
+                return redirect_to_slash(request.uri());
             }
         }
         html_page(StatusCode::NOT_FOUND, pages::NOT_FOUND)
@@ -72,9 +82,9 @@ impl Routes {
 }
 
 /// `301` to the path with a slash, query kept, for every method. Django 5.2 `CommonMiddleware`, `APPEND_SLASH`.
-fn redirect_to_slash<B>(request: &Request<B>) -> Response<Body> {
-    let path = format!("{}/", percent_decoded(request.uri().path()));
-    let location = crate::location::of(&path, request.uri().query().unwrap_or_default());
+fn redirect_to_slash(uri: &Uri) -> Response<Body> {
+    let path = format!("{}/", percent_decoded(uri.path()));
+    let location = crate::location::of(&path, uri.query().unwrap_or_default());
     let mut response = html_page(StatusCode::MOVED_PERMANENTLY, "");
     if let Ok(location) = HeaderValue::from_str(&location) {
         response.headers_mut().insert(LOCATION, location);
