@@ -41,10 +41,12 @@ pub enum Scheme {
     Session,
     /// django-rest-knox 5.1 `TokenAuthentication`.
     Knox,
+    /// Tokens of our own kind ([`NativeTokenSettings`](crate::settings::NativeTokenSettings)).
+    Native,
 }
 
 impl Scheme {
-    /// The name that answers show: `token`, `jwt`, `jwt_stateless`, `basic`, `session`, `knox`.
+    /// The name that answers show: `token`, `jwt`, `jwt_stateless`, `basic`, `session`, `knox`, `native`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -54,6 +56,7 @@ impl Scheme {
             Self::Basic => "basic",
             Self::Session => "session",
             Self::Knox => "knox",
+            Self::Native => "native",
         }
     }
 }
@@ -76,6 +79,8 @@ pub struct Identity {
 pub enum Credential {
     /// A Knox token, by its digest.
     Knox(String),
+    /// A token of our own kind, by its digest.
+    Native(String),
     /// A JSON web token that names a session.
     Session(SessionId),
 }
@@ -102,6 +107,7 @@ impl fmt::Debug for Credential {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Knox(_) => "Knox(..)",
+            Self::Native(_) => "Native(..)",
             Self::Session(_) => "Session(..)",
         })
     }
@@ -210,6 +216,12 @@ impl Authority {
                         Principal::User(user)
                     })
                 }),
+                Scheme::Native => Box::pin(self.by_native(headers, schemes)).await.map(|found| {
+                    found.map(|(user, digest)| {
+                        credential = Some(Credential::Native(digest));
+                        Principal::User(user)
+                    })
+                }),
             };
             let result = match tried {
                 Ok(None) => continue,
@@ -236,6 +248,9 @@ impl Authority {
             Scheme::Basic => Some("Basic realm=\"api\"".to_owned()),
             Scheme::Session => None,
             Scheme::Knox => Some(self.settings().knox.auth_header_prefix.clone()),
+            Scheme::Native => {
+                self.settings().native_tokens.as_ref().map(|native| format!("{} realm=\"api\"", native.keyword))
+            }
         }
     }
 
@@ -251,6 +266,7 @@ impl Authority {
         if !user.is_active {
             return Err(Failure::InactiveUser);
         }
+        self.token_seen("token", key, &user.id, None);
         Ok(Some(Principal::User(user)))
     }
 
@@ -292,6 +308,7 @@ impl Authority {
         }
         self.check_revocation(&claims, &user)?;
         self.check_goes_on(&claims, now).await?;
+        self.family_seen(&claims);
         Ok(Some(Principal::User(user)))
     }
 
@@ -304,6 +321,7 @@ impl Authority {
         *credential = self.session_shown(&claims);
         let user_id = claims.get(&self.settings().simple_jwt.user_id_claim).ok_or(Failure::NoUserClaim)?.clone();
         self.check_goes_on(&claims, now).await?;
+        self.family_seen(&claims);
         Ok(Some(Principal::Claims { user_id, claims: Box::new(claims) }))
     }
 
@@ -439,7 +457,7 @@ fn storable(claim: &Value) -> Option<String> {
 }
 
 /// What follows a header's keyword.
-enum Words<'a> {
+pub(crate) enum Words<'a> {
     None,
     One(&'a [u8]),
     Many,
@@ -459,7 +477,7 @@ pub(crate) fn shown_token<'h>(header: &'h [u8], keyword: &str) -> Result<Option<
 }
 
 /// What follows `keyword`, if that (without case) is the first word.
-fn after_keyword<'a>(header: &'a [u8], keyword: &str) -> Option<Words<'a>> {
+pub(crate) fn after_keyword<'a>(header: &'a [u8], keyword: &str) -> Option<Words<'a>> {
     let mut words = words(header);
     if !words.next()?.eq_ignore_ascii_case(keyword.as_bytes()) {
         return None;
@@ -472,7 +490,7 @@ fn after_keyword<'a>(header: &'a [u8], keyword: &str) -> Option<Words<'a>> {
 }
 
 /// Python's `bytes.split()`: runs of ASCII white space separate, VT included; U+00A0 does not.
-fn words(mut header: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn words(mut header: &[u8]) -> impl Iterator<Item = &[u8]> {
     let is_space = |byte| matches!(byte, b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r');
     std::iter::from_fn(move || {
         let start = header.iter().position(|&byte| !is_space(byte))?;

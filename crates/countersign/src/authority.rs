@@ -11,6 +11,7 @@ use crate::clock::{Clock, Entropy, EntropyFailed, SystemClock, SystemEntropy, fr
 use crate::declared_claims::ClaimReader;
 use crate::family::FamilyKeys;
 use crate::hashing::{Hashing, HashingStats};
+use crate::last_seen::LastSeen;
 use crate::revocation::Revocations;
 use crate::session_counts::{SessionCounters, SessionCounts};
 use crate::settings::Settings;
@@ -33,6 +34,7 @@ struct Inner {
     tokens: Option<TokenTable>,
     families: Option<FamilyKeys>,
     session_counters: SessionCounters,
+    last_seen: Option<LastSeen>,
     revocations: Option<Arc<Revocations>>,
     hashing: Hashing,
     audit: Audit,
@@ -98,6 +100,8 @@ impl AuthorityBuilder {
         let throttling = Throttling::start(&settings.throttling, &settings.simple_jwt.signing_key).await;
         let session_counters = SessionCounters::default();
         let audit = Audit::start(&settings.audit, &store, &clock);
+        let is_noted = settings.sessions.as_ref().is_some_and(|sessions| sessions.last_seen.is_some());
+        let last_seen = is_noted.then(LastSeen::default);
         Ok(Authority {
             inner: Arc::new(Inner {
                 store,
@@ -107,6 +111,7 @@ impl AuthorityBuilder {
                 tokens,
                 families,
                 session_counters,
+                last_seen,
                 revocations,
                 hashing,
                 audit,
@@ -175,6 +180,11 @@ impl Authority {
 
     pub(crate) fn session_counts(&self) -> &SessionCounters {
         &self.inner.session_counters
+    }
+
+    /// Where it is noted when sessions were seen.
+    pub(crate) fn last_seen(&self) -> Option<&LastSeen> {
+        self.inner.last_seen.as_ref()
     }
 
     /// What became of password hashes so far, and how many run and wait now.

@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use countersign_formats::password::Password;
+use countersign_store::Place;
 use http::header::{HeaderMap, HeaderValue, USER_AGENT};
 
 /// A username, a password, and who offers them.
@@ -16,13 +17,15 @@ pub struct Credentials<'a> {
     pub password: Password,
     /// Who offers them; nobody knows unless [`from_client`](Self::from_client) says.
     pub client: Client<'a>,
+    /// Where the session will be used; unknown unless [`from_place`](Self::from_place) says.
+    pub place: Place,
 }
 
 impl<'a> Credentials<'a> {
     /// A username and a password from nobody knows where.
     #[must_use]
     pub fn new(username: &'a str, password: Password) -> Self {
-        Self { username, password, client: Client::default() }
+        Self { username, password, client: Client::default(), place: Place::default() }
     }
 
     /// The same from a known client; a [`ClientAddress`] is one.
@@ -31,11 +34,39 @@ impl<'a> Credentials<'a> {
         self.client = client.into();
         self
     }
+
+    /// The same for a session whose place is to be remembered; see [`place`].
+    #[must_use]
+    pub fn from_place(mut self, place: Place) -> Self {
+        self.place = place;
+        self
+    }
 }
 
 impl fmt::Debug for Credentials<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Credentials").field("client", &self.client.address).finish_non_exhaustive()
+    }
+}
+
+/// Characters that are kept of a device's name.
+const LONGEST_NAME: usize = 100;
+/// Characters that are kept of `User-Agent`.
+const LONGEST_AGENT: usize = 300;
+
+/// Where a session is used: what its client calls the device, its `User-Agent`, its address. All of it is the client's word but the
+/// address. Control characters go, long texts are cut off.
+#[must_use]
+pub fn place(name: Option<&str>, user_agent: Option<&[u8]>, address: Option<IpAddr>) -> Place {
+    let kept = |text: &str, longest: usize| {
+        let text: String = text.chars().filter(|letter| !letter.is_control()).take(longest).collect();
+        let text = text.trim();
+        (!text.is_empty()).then(|| text.to_owned())
+    };
+    Place {
+        name: name.and_then(|name| kept(name, LONGEST_NAME)),
+        user_agent: user_agent.and_then(|agent| kept(&String::from_utf8_lossy(agent), LONGEST_AGENT)),
+        address: address.map(|address| address.to_canonical().to_string()),
     }
 }
 
@@ -196,6 +227,18 @@ mod tests {
         assert_eq!(client("192.0.2.1").site(), client("192.0.2.255").site());
         assert_ne!(client("192.0.2.1").site(), client("192.0.3.1").site());
         assert_eq!(ClientAddress::UNKNOWN.site(), ClientAddress::UNKNOWN);
+    }
+
+    #[test]
+    fn a_place_is_bounded_and_of_one_line() {
+        let name = format!("  Ann's \r\n\0\u{1b}[31mphone{}", "x".repeat(200));
+        let agent = [b"curl/8 \xff\t", &[b'y'; 400][..]].concat();
+        let place = place(Some(&name), Some(&agent), "::ffff:192.0.2.1".parse().ok());
+        assert!(place.name.as_deref().is_some_and(|name| name.starts_with("Ann's [31mphonexxx") && name.len() <= 100));
+        assert!(place.user_agent.as_deref().is_some_and(|agent| agent.starts_with("curl/8 \u{fffd}yyy")));
+        assert_eq!(place.user_agent.map(|agent| agent.chars().count()), Some(300));
+        assert_eq!(place.address.as_deref(), Some("192.0.2.1"));
+        assert_eq!(super::place(Some(" \n"), Some(b""), None), Place::default());
     }
 
     #[test]

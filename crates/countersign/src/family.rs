@@ -148,7 +148,7 @@ impl Rule {
     }
 
     /// When a session ends unless it is refreshed.
-    fn idle_end(&self, session: &SessionFacts) -> Option<Timestamp> {
+    pub(crate) fn idle_end(&self, session: &SessionFacts) -> Option<Timestamp> {
         let now_set = self.idle.map(|lifetime| later(session.refreshed_at, lifetime));
         [session.idle_expires_at, now_set].into_iter().flatten().min()
     }

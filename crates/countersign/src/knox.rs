@@ -2,7 +2,7 @@
 
 use countersign_formats::django_time::truncate_to_microseconds;
 use countersign_formats::knox_token::KnoxToken;
-use countersign_store::{KnoxOwner, NewKnoxToken, User};
+use countersign_store::{KnoxOwner, NewKnoxToken, Place, User};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use zeroize::Zeroizing;
@@ -41,6 +41,7 @@ impl Authority {
             return Err(Failure::InactiveUser);
         }
         self.renew_knox(&found, &digest).await?;
+        self.token_seen("knox", &digest, &found.user.id, found.expiry);
         Ok(Some((found.user, digest)))
     }
 
@@ -59,12 +60,17 @@ impl Authority {
         Ok(())
     }
 
-    /// Gives the user of a request a new Knox token and notes the login. django-rest-knox 5.1 `LoginView.post`.
+    /// Gives the user of a request a new Knox token and notes the login, and the place where it will be used. django-rest-knox 5.1 `LoginView.post`.
     ///
     /// # Errors
     /// [`Failure::TooManyTokens`], [`Failure::NotAuthenticated`] for who is no user of the table, [`Failure::Store`],
     /// [`Failure::Entropy`].
-    pub async fn knox_login(&self, identity: &Identity, client: Client<'_>) -> Result<KnoxLogin, Failure> {
+    pub async fn knox_login(
+        &self,
+        identity: &Identity,
+        client: Client<'_>,
+        place: Place,
+    ) -> Result<KnoxLogin, Failure> {
         let Principal::User(user) = &identity.principal else { return Err(Failure::NotAuthenticated) };
         let settings = &self.settings().knox;
         let random = Zeroizing::new(self.random::<128>()?);
@@ -76,6 +82,7 @@ impl Authority {
         let row_digest = token.digest(settings.hash);
         let digest = beginning(&row_digest);
         let row = NewKnoxToken {
+            device: self.device("knox", &row_digest, &user.id, place, expiry),
             digest: row_digest,
             token_key: token.key().to_owned(),
             user: user.id.clone(),

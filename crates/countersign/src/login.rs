@@ -44,7 +44,7 @@ impl Authority {
 
     /// As [`login`](Self::login), as often as you like.
     async fn checked(&self, credentials: Credentials<'_>) -> Result<Option<User>, Failure> {
-        let Credentials { username, password, client } = credentials;
+        let Credentials { username, password, client, .. } = credentials;
         let about = || About::client(client).account(username);
         // Before anything is known of the user, so that a refusal tells nothing.
         let place = self.hashing().admit(client.address).inspect_err(|refused| self.tell_shed(refused, &about()))?;
@@ -118,13 +118,15 @@ impl Authority {
     ///
     /// # Errors
     /// [`Failure::UnableToLogIn`], and those of [`login`](Self::login).
-    pub async fn obtain_auth_token(&self, credentials: Credentials<'_>) -> Result<TokenKey, Failure> {
+    pub async fn obtain_auth_token(&self, mut credentials: Credentials<'_>) -> Result<TokenKey, Failure> {
+        let place = std::mem::take(&mut credentials.place);
         let table = self.tokens().ok_or(Failure::NotFound)?;
         let about = About::client(credentials.client).account(credentials.username);
         let user = self.login(credentials).await?.ok_or(Failure::UnableToLogIn)?;
         let about = about.user(&user.id);
         let fresh = TokenKey::from_entropy(self.random()?);
-        let key = self.store().token_get_or_create(table, &user.id, &fresh, self.now()).await?;
+        let device = self.device("token", fresh.expose(), &user.id, place, None);
+        let key = self.store().token_get_or_create(table, &user.id, &fresh, self.now(), device).await?;
         if key == fresh {
             self.tell(&Event::TokenIssued { by: "login" }, &about);
         }

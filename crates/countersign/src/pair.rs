@@ -50,7 +50,8 @@ impl Authority {
     ///
     /// # Errors
     /// [`Failure::NoActiveAccount`] when the credentials or the user are refused, and those of [`login`](Self::login).
-    pub async fn obtain_pair(&self, credentials: Credentials<'_>) -> Result<Pair, Failure> {
+    pub async fn obtain_pair(&self, mut credentials: Credentials<'_>) -> Result<Pair, Failure> {
+        let place = std::mem::take(&mut credentials.place);
         let about = About::client(credentials.client).account(credentials.username);
         let start = self.login_start();
         let user = self.jwt_login(credentials).await?;
@@ -58,7 +59,7 @@ impl Authority {
         let settings = &self.settings().simple_jwt;
         let mut refresh = self.issue(TokenType::Refresh, &user, now).await?;
         let began = self.began(&start, &refresh);
-        let session = self.begin_session(&mut refresh, Some(&user.id), began);
+        let session = self.begin_session(&mut refresh, Some(&user.id), place, began);
         let mut access =
             refresh.access_from_refresh(&settings.rules, now, settings.access_token_lifetime, &self.fresh_jti()?);
         if let Some(end) = session.as_ref().and_then(|session| session.expires_at) {

@@ -110,6 +110,8 @@ impl Pruner {
                 (IndexedTable::Rotations, Some(ended)),
                 (IndexedTable::Sessions, Some(before(SESSION_GRACE))),
                 (IndexedTable::Events, events),
+                (IndexedTable::NativeTokens, Some(ended)),
+                (IndexedTable::Devices, Some(ended)),
             ] {
                 let Some(until) = until else { continue };
                 let Some(deleted) = self.indexed(table, until).await? else { return Ok(None) };

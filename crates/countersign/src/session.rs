@@ -3,8 +3,8 @@
 use countersign_formats::json::Value;
 use countersign_formats::jwt::{Cause, Claims, Refusal, TokenType, check_token};
 use countersign_store::{
-    Exchange, FamilyFacts, FamilyOutcome, FamilyStep, NewSession, Presented, Refreshing, SessionFacts, Successor, User,
-    UserId,
+    Exchange, FamilyFacts, FamilyOutcome, FamilyStep, NewSession, Place, Presented, Refreshing, Seen, SessionFacts,
+    Successor, User, UserId,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -255,13 +255,14 @@ impl Authority {
         &self,
         refresh: &mut Claims,
         user: Option<&UserId>,
+        place: Place,
         began: Timestamp,
     ) -> Option<NewSession> {
         let (sessions, keys) = (self.settings().sessions.as_ref()?, self.family_keys()?);
         let sid = keys.session_of(&self.jti_of(refresh)?, began);
         refresh.set(&sessions.claim, Value::from(sid.as_str()));
         let guest = self.guest(refresh, Client::default(), "login", began).ok()?;
-        let session = self.session_of(refresh, &guest.presented, user, began)?;
+        let session = NewSession { place, ..self.session_of(refresh, &guest.presented, user, began)? };
         if let Some(end) = session.expires_at {
             cap(refresh, end);
         }
@@ -286,8 +287,7 @@ impl Authority {
             refreshed_at: now,
             expires_at: sessions.absolute_lifetime.map(|lifetime| later(created_at, lifetime)),
             idle_expires_at: sessions.idle_lifetime.map(|lifetime| later(now, lifetime)),
-            user_agent: None,
-            address: None,
+            place: Place::default(),
             keep_until: self.kept_until(claims),
         })
     }
@@ -333,6 +333,17 @@ impl Authority {
     pub(crate) fn named_session<'c>(&self, claims: &'c Claims) -> Option<&'c str> {
         let (sessions, keys) = (self.settings().sessions.as_ref()?, self.family_keys()?);
         claims.get(&sessions.claim).and_then(Value::as_str).filter(|claim| keys.is_session(claim))
+    }
+
+    /// Notes that a token of the session it names was seen.
+    pub(crate) fn family_seen(&self, claims: &Claims) {
+        let (Some(last_seen), Some(sessions)) = (self.last_seen(), &self.settings().sessions) else { return };
+        // Whether the claim is one of ours costs more than this, and is asked once a period.
+        if let Some(claim) = claims.get(&sessions.claim).and_then(Value::as_str) {
+            last_seen.note(("jwt", claim), || {
+                self.named_session(claims).map(|sid| (Seen::Family(sid.to_owned()), self.now()))
+            });
+        }
     }
 
     /// Steps 1 to 15 of SPEC §6.3 but the blacklist, which has its say in the family's facts.

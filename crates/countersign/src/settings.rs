@@ -7,6 +7,7 @@ use countersign_formats::django_signing::SecretKeys;
 use countersign_formats::drf_datetime::DateTimeFormat;
 use countersign_formats::jwt::{Rules, SigningKey, TokenType, VerifyingKey};
 use countersign_formats::knox_token::KnoxHash;
+use countersign_formats::native_token::NativePrefix;
 use countersign_formats::password::Hashers;
 use countersign_store::InstalledApps;
 use http::HeaderName;
@@ -44,6 +45,8 @@ pub struct Settings {
     pub sessions: Option<SessionSettings>,
     /// How requests are counted.
     pub throttling: ThrottlingSettings,
+    /// Tokens of our own kind; `None` gives out and accepts none. They need sessions.
+    pub native_tokens: Option<NativeTokenSettings>,
     /// What tokens say of a user beyond SimpleJWT's claims, in this order.
     pub claims: Vec<DeclaredClaim>,
     /// Who is told what happened.
@@ -178,6 +181,7 @@ impl Settings {
             sessions: None,
             audit: AuditSettings::default(),
             throttling: ThrottlingSettings::default(),
+            native_tokens: None,
             claims: Vec::new(),
         }
     }
@@ -195,6 +199,8 @@ pub struct SessionSettings {
     pub absolute_lifetime: Option<SignedDuration>,
     /// The claim that names the session.
     pub claim: String,
+    /// How often it is written down that a session was seen, at most; `None` is never.
+    pub last_seen: Option<Duration>,
     /// How old what is known of ended sessions may be when a token is let in.
     pub max_staleness: Duration,
     /// What becomes of tokens when it is older.
@@ -212,15 +218,45 @@ pub enum WhenFeedLost {
 }
 
 impl Default for SessionSettings {
-    /// 10 s, no limits but those of the tokens, `sid`; 1 s, and refuse.
+    /// 10 s, no limits but those of the tokens, `sid`, once a minute; 1 s, and refuse.
     fn default() -> Self {
         Self {
             refresh_window: SignedDuration::from_secs(10),
             idle_lifetime: None,
             absolute_lifetime: None,
             claim: "sid".to_owned(),
+            last_seen: Some(Duration::from_mins(1)),
             max_staleness: Duration::from_secs(1),
             when_feed_lost: WhenFeedLost::Refuse,
+        }
+    }
+}
+
+/// Tokens of our own kind: `formats::native_token`.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct NativeTokenSettings {
+    /// What they begin with.
+    pub prefix: NativePrefix,
+    /// First word of the header, compared without case.
+    pub keyword: String,
+    /// A token that was made this long ago has ended; `None` is never.
+    pub lifetime: Option<SignedDuration>,
+    /// A token that was not used for this long has ended.
+    pub idle_lifetime: Option<SignedDuration>,
+    /// Live tokens that a user may have.
+    pub limit_per_user: Option<u32>,
+}
+
+impl Default for NativeTokenSettings {
+    /// `Authorization: Bearer cs_…`, for 90 days.
+    fn default() -> Self {
+        Self {
+            prefix: NativePrefix::default(),
+            keyword: "Bearer".to_owned(),
+            lifetime: Some(SignedDuration::from_hours(90 * 24)),
+            idle_lifetime: None,
+            limit_per_user: None,
         }
     }
 }

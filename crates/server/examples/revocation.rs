@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use countersign::clock::{Clock as _, SystemClock};
-use countersign::{Authority, ClientAddress, Credentials, Scheme};
+use countersign::{Authority, Client, Credentials, Scheme};
 use countersign_formats::password::{Algorithm, Hashers, Password, SaltEntropy, WorkFactors};
 use countersign_server::{App, Config};
 use countersign_store::{DatabaseUrl, InstalledApps, NewUser, Store, StoreOptions};
@@ -73,7 +73,7 @@ fn propagation(url: &str, rounds: usize, more: &str) -> anyhow::Result<()> {
     let mut delays = Vec::new();
     for round in 0..rounds {
         let (_, authority) = &nodes[round % 3];
-        let credentials = Credentials::new("ann", Password::new(SECRET)).from_address(ClientAddress::UNKNOWN);
+        let credentials = Credentials::new("ann", Password::new(SECRET));
         let pair = runtime.block_on(authority.obtain_pair(credentials)).map_err(anyhow::Error::new)?;
         let ready = Barrier::new(nodes.len() + 1);
         let delay = std::thread::scope(|scope| -> anyhow::Result<Duration> {
@@ -85,7 +85,9 @@ fn propagation(url: &str, rounds: usize, more: &str) -> anyhow::Result<()> {
             // The askers run; the logout happens at one of the nodes.
             ready.wait();
             let begun = Instant::now();
-            runtime.block_on(nodes[(round + 1) % 3].1.blacklist(&pair.refresh)).map_err(anyhow::Error::new)?;
+            runtime
+                .block_on(nodes[(round + 1) % 3].1.blacklist(&pair.refresh, Client::default()))
+                .map_err(anyhow::Error::new)?;
             let mut last = Duration::ZERO;
             for asker in askers {
                 let accepted = asker.join().map_err(|_| anyhow::anyhow!("an asker panicked"))??;
@@ -163,7 +165,7 @@ fn checks(marks: i64) -> anyhow::Result<()> {
     let kept = runtime.block_on(App::build(configuration(&url, "")?))?;
     let plain = runtime.block_on(App::build(configuration(&url, "[sessions]\nenabled = false\n")?))?;
     let token = |app: &App| -> anyhow::Result<HeaderMap> {
-        let credentials = Credentials::new("ann", Password::new(SECRET)).from_address(ClientAddress::UNKNOWN);
+        let credentials = Credentials::new("ann", Password::new(SECRET));
         let pair = runtime.block_on(app.authority().obtain_pair(credentials)).map_err(anyhow::Error::new)?;
         Ok(HeaderMap::from_iter([(AUTHORIZATION, format!("Bearer {}", pair.access).parse()?)]))
     };
@@ -198,7 +200,7 @@ async fn turn(authority: &Authority, headers: &HeaderMap) -> f64 {
     let (begun, mut count) = (Instant::now(), 0_u32);
     while begun.elapsed() < TURN {
         for _ in 0..256 {
-            let checked = authority.authenticate(&[Scheme::JwtStateless], headers, ClientAddress::UNKNOWN).await;
+            let checked = authority.authenticate(&[Scheme::JwtStateless], headers, Client::UNKNOWN).await;
             assert!(checked.result.is_ok_and(|identity| identity.is_authenticated()), "let in");
         }
         count += 256;

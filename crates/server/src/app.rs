@@ -15,7 +15,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::config::{Config, Pruning, Resource, SchemeChoice};
 use crate::database::{SESSIONS_OFF, TRIGGERS_MISSING};
@@ -82,16 +82,18 @@ impl App {
         }
         let building = Authority::builder(store.clone(), config.settings).clock(clock).entropy(entropy).build();
         let authority = Box::pin(building).await?; // large: what it starts
-        let mut views = HashMap::new();
+        let (mut views, mut members) = (HashMap::new(), HashMap::new());
         for resource in config.resources {
-            let path = resource.path.clone();
-            views.insert(path, view(&authority, resource).await?);
+            let (path, names_one) = (resource.path.clone(), resource.names_one);
+            let table = if names_one { &mut members } else { &mut views };
+            table.insert(path, view(&authority, resource).await?);
         }
         let routes = Routes {
             authority: authority.clone(),
             settings: config.views,
             append_slash: config.append_slash,
             views,
+            members,
             probes: config.probes,
         };
         Ok(Self {
@@ -127,6 +129,8 @@ impl App {
         if !self.has_own_tables {
             tracing::warn!("{SESSIONS_OFF}; run `countersign migrate`, or set sessions.enabled = false");
         }
+        let (end, ended) = oneshot::channel::<()>();
+        let last_seen = tokio::spawn(write_last_seen(self.authority.clone(), ended));
         if !self.has_triggers {
             tracing::warn!("{TRIGGERS_MISSING}; run `countersign migrate`");
         }
@@ -173,10 +177,26 @@ impl App {
         if tokio::time::timeout(self.shutdown_timeout, graceful.shutdown()).await.is_err() {
             tracing::warn!("some requests were still running at the end of limits.shutdown_timeout");
         }
+        drop(end);
+        let _ = last_seen.await;
         if tokio::time::timeout(LAST_EVENTS, self.authority.flush_events()).await.is_err() {
             tracing::error!("the database took too long to take the last events, which are lost");
         }
         self.store.close().await;
+    }
+}
+
+/// Writes down from time to time when sessions were seen, and once more at the end.
+async fn write_last_seen(authority: Authority, mut end: oneshot::Receiver<()>) {
+    let mut is_over = false;
+    while !is_over {
+        tokio::select! {
+            () = authority.last_seen_due() => {}
+            _ = &mut end => is_over = true,
+        }
+        if let Err(error) = authority.flush_last_seen().await {
+            tracing::warn!(cause = ?std::error::Error::source(&error), "when sessions were last seen could not be written");
+        }
     }
 }
 
@@ -217,6 +237,7 @@ async fn view(authority: &Authority, resource: Resource) -> anyhow::Result<View>
             SchemeChoice::Basic => Scheme::Basic,
             SchemeChoice::Session => Scheme::Session,
             SchemeChoice::Knox => Scheme::Knox,
+            SchemeChoice::Native => Scheme::Native,
         });
     }
     let challenge = if resource.challenges_as_jwt {

@@ -6,6 +6,8 @@ mod doctor;
 mod events;
 mod prompt;
 mod serve;
+mod session_list;
+/// See and end sessions: tokens of those that end are refused at once, by every node.
 mod sessions;
 mod tokens;
 mod users;
@@ -63,7 +65,7 @@ enum Command {
     Flushexpiredtokens,
     /// Show what happened to logins, tokens and sessions, the latest last.
     Events(events::EventsArgs),
-    /// End sessions: their tokens are refused at once, by every node.
+    /// See and end sessions.
     #[command(subcommand)]
     Sessions(sessions::SessionsCommand),
     /// Check the configuration, and nothing else.

@@ -49,6 +49,11 @@ impl TrustedProxies {
         self.client(peer.to_canonical(), headers).into()
     }
 
+    /// The address of the client whose request came over a connection from `peer`.
+    pub(crate) fn address_of(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        self.client(peer.to_canonical(), headers)
+    }
+
     /// What throttles tell the client apart by, which is at `client`. DRF 3.18 `BaseThrottle.get_ident`. Differs: the header is
     /// read where a declared proxy has sent it, and from nobody else.
     pub(crate) fn ident<'h>(
@@ -214,8 +219,8 @@ mod tests {
     #[test]
     fn an_ipv4_address_in_the_dress_of_ipv6_is_itself() {
         let peer = "::ffff:192.0.2.1".parse().expect("an address");
-        let client = TrustedProxies::default().client_of(peer, &HeaderMap::new());
-        assert_eq!(client, ClientAddress::new([192, 0, 2, 1].into()));
+        let client = TrustedProxies::default().address_of(peer, &HeaderMap::new());
+        assert_eq!(client, IpAddr::from([192, 0, 2, 1]));
         assert!(!TrustedProxies::default().sent(peer));
         assert!(TrustedProxies::parse(&["192.0.2.0/24".to_owned()]).expect("networks").sent(peer));
     }

@@ -9,6 +9,7 @@ mod duration;
 mod hashing;
 mod keys;
 mod knox;
+mod native_tokens;
 mod pruning;
 mod raw;
 mod resolve;
@@ -80,6 +81,8 @@ pub(crate) struct Resource {
     pub parsers: Vec<Parser>,
     /// SimpleJWT's views have no authentication, yet challenge with its word.
     pub challenges_as_jwt: bool,
+    /// Whether it stands at every path of one more segment, which names what it is about.
+    pub names_one: bool,
 }
 
 /// `sessions.enabled` and `audit.table`: whether what needs our own tables is on.
@@ -105,6 +108,7 @@ pub(crate) enum SchemeChoice {
     Basic,
     Session,
     Knox,
+    Native,
 }
 
 /// Why a configuration is refused: one line that names the place, the key and the fix.

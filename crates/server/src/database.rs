@@ -67,6 +67,11 @@ impl Database {
         if let OwnTables::Demanded { refusal } = choice {
             bail!("{refusal}");
         }
+        if settings.native_tokens.is_some() {
+            bail!(
+                "native_tokens.enabled: the database has no tables for such tokens, or not all of ours; run `countersign migrate`"
+            );
+        }
         settings.apps.countersign = false;
         settings.sessions = None;
         Ok(false)

@@ -12,13 +12,14 @@ use crate::driver::{Sharing, Transaction};
 use crate::outstanding::{BLACKLIST, RecordStatements};
 use crate::pruning::{IndexedTable, Pruned};
 use crate::value::Row;
-use crate::{EventRow, Mark, OutstandingToken, Store, StoreError, UserId, events};
+use crate::{EventRow, Mark, OutstandingToken, Place, Store, StoreError, UserId, events};
 
 /// A new session; one with that id may be there already: primary key.
 pub(crate) const BEGIN: &str = "
     INSERT INTO countersign_session
-        (sid, user_id, kind, root_jti, created_at, refreshed_at, expires_at, idle_expires_at, user_agent, address, keep_until)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+        (sid, user_id, kind, root_jti, created_at, refreshed_at, expires_at, idle_expires_at, device_name, user_agent, address,
+         keep_until)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
     ON CONFLICT (sid) DO NOTHING";
 
 /// Changes nothing, and makes everybody else who would change the row wait: primary key.
@@ -110,10 +111,8 @@ pub struct NewSession {
     pub expires_at: Option<Timestamp>,
     /// When it ends unless it is refreshed.
     pub idle_expires_at: Option<Timestamp>,
-    /// `User-Agent` of the client that began it.
-    pub user_agent: Option<String>,
-    /// The address it was begun from.
-    pub address: Option<String>,
+    /// Where it began.
+    pub place: Place,
     /// Until when a token of it may be shown.
     pub keep_until: Timestamp,
 }
@@ -432,14 +431,20 @@ impl Store {
         }
     }
 
-    /// Deletes rotations and sessions of which no token lives any more; gives their number. `sessions_until` is the instant up to
+    /// Deletes rotations and sessions of which no token lives any more, and dead tokens of our own kind; gives their number.
+    /// `sessions_until` is the instant up to
     /// which sessions are deleted.
     ///
     /// # Errors
     /// If the database cannot be written; the batches before that stay deleted.
     pub async fn flush_families(&self, now: Timestamp, sessions_until: Timestamp) -> Result<u64, StoreError> {
         let mut deleted = 0;
-        for (table, until) in [(IndexedTable::Rotations, now), (IndexedTable::Sessions, sessions_until)] {
+        for (table, until) in [
+            (IndexedTable::Rotations, now),
+            (IndexedTable::Sessions, sessions_until),
+            (IndexedTable::NativeTokens, now),
+            (IndexedTable::Devices, now),
+        ] {
             let mut from = Timestamp::UNIX_EPOCH;
             while let Pruned::Done(Some(slice)) = self.prune_indexed(table, from, until, BATCH).await? {
                 deleted += slice.deleted;
@@ -591,8 +596,9 @@ impl NewSession {
             self.refreshed_at.into(),
             self.expires_at.into(),
             self.idle_expires_at.into(),
-            self.user_agent.as_deref().into(),
-            self.address.as_deref().into(),
+            self.place.name.as_deref().into(),
+            self.place.user_agent.as_deref().into(),
+            self.place.address.as_deref().into(),
             self.keep_until.into(),
         ];
         transaction.execute(BEGIN, &values).await.map(|_| ())

@@ -30,6 +30,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod devices;
 mod django_sessions;
 mod driver;
 mod error;
@@ -38,6 +39,7 @@ mod families;
 mod groups;
 mod knox;
 mod migrate;
+mod native_tokens;
 mod outstanding;
 mod pruning;
 mod remembered;
@@ -55,6 +57,7 @@ mod user_table;
 mod users;
 mod value;
 
+pub use devices::{Device, EndAll, FamilyRow, Place, Seen, SessionFate, TokenRow};
 pub use driver::TableName;
 pub use error::{Cause, StoreError};
 pub use events::{EventFilter, EventRow, EventsOf};
@@ -64,6 +67,7 @@ pub use families::{
 };
 pub use knox::{KnoxOwner, NewKnoxToken};
 pub use migrate::{AppState, InstalledApps, MigrateReport, MigrationState};
+pub use native_tokens::{NativeOwner, NativeRow, NewNativeToken};
 pub use outstanding::{Blacklisting, OutstandingToken, Rotation};
 pub use pruning::{IndexedTable, Pruned, Slice, Stretch};
 pub use revocation_feed::RevocationFeed;
@@ -79,6 +83,7 @@ pub use users::{EncodedPassword, NewUser, User, UserProfile};
 
 use driver::Driver;
 use knox::KnoxStatements;
+use native_tokens::NativeStatements;
 use outstanding::RecordStatements;
 use user_table::UserTable;
 
@@ -94,6 +99,7 @@ struct Inner {
     users: Arc<UserTable>,
     record_statements: Arc<RecordStatements>,
     knox_statements: Arc<KnoxStatements>,
+    native_statements: Arc<NativeStatements>,
 }
 
 /// How a database is opened.
@@ -174,7 +180,9 @@ impl Store {
     fn of(driver: Arc<Driver>, url: DatabaseUrl, users: UserTable) -> Self {
         let record_statements = Arc::new(RecordStatements::of(&users));
         let knox_statements = Arc::new(KnoxStatements::of(&users));
-        Self(Arc::new(Inner { driver, url, users: Arc::new(users), record_statements, knox_statements }))
+        let native_statements = Arc::new(NativeStatements::of(&users));
+        let users = Arc::new(users);
+        Self(Arc::new(Inner { driver, url, users, record_statements, knox_statements, native_statements }))
     }
 
     /// Whether the database answers reads and the store takes writes.
@@ -243,6 +251,10 @@ impl Store {
 
     fn knox_statements(&self) -> &Arc<KnoxStatements> {
         &self.0.knox_statements
+    }
+
+    fn native_statements(&self) -> &Arc<NativeStatements> {
+        &self.0.native_statements
     }
 
     fn record_statements(&self) -> &Arc<RecordStatements> {

@@ -57,6 +57,20 @@ pub(crate) const PRUNE_EVENTS: &str = "
         SELECT s.id FROM countersign_event s WHERE s.at >= $1 AND s.at <= $2 ORDER BY s.at LIMIT $3
     ) RETURNING at";
 
+/// Tokens of our own kind that have ended, some of them: index of `expires_at`, primary key.
+pub(crate) const PRUNE_NATIVE_TOKENS: &str = "
+    DELETE FROM countersign_token WHERE digest IN (
+        SELECT s.digest FROM countersign_token s
+        WHERE s.expires_at >= $1 AND s.expires_at <= $2 ORDER BY s.expires_at LIMIT $3
+    ) RETURNING expires_at";
+
+/// What was known of tokens that nobody has used for long, some of it: index of `keep_until`, primary key.
+pub(crate) const PRUNE_DEVICES: &str = "
+    DELETE FROM countersign_device WHERE id IN (
+        SELECT s.id FROM countersign_device s
+        WHERE s.keep_until >= $1 AND s.keep_until <= $2 ORDER BY s.keep_until LIMIT $3
+    ) RETURNING keep_until";
+
 /// A table with an index on when its rows end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IndexedTable {
@@ -68,6 +82,10 @@ pub enum IndexedTable {
     Sessions,
     /// `countersign_event`, by `at`.
     Events,
+    /// `countersign_token`, by `expires_at`.
+    NativeTokens,
+    /// `countersign_device`, by `keep_until`.
+    Devices,
 }
 
 /// What became of a batch.
@@ -185,6 +203,8 @@ impl Store {
             IndexedTable::Rotations => PRUNE_ROTATIONS,
             IndexedTable::Sessions => PRUNE_SESSIONS,
             IndexedTable::Events => PRUNE_EVENTS,
+            IndexedTable::NativeTokens => PRUNE_NATIVE_TOKENS,
+            IndexedTable::Devices => PRUNE_DEVICES,
         };
         self.driver()
             .transaction(Sharing::Alone, move |mut transaction| {

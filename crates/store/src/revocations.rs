@@ -311,7 +311,8 @@ impl Store {
     }
 }
 
-async fn end_sessions_of(transaction: &mut Transaction<'_>, ending: &Ending) -> Result<Ended, StoreError> {
+/// Ends the sessions of a user within a transaction.
+pub(crate) async fn end_sessions_of(transaction: &mut Transaction<'_>, ending: &Ending) -> Result<Ended, StoreError> {
     // As text, as the session has it.
     let user = ending.user.to_string();
     let except = ending.except.as_deref();

@@ -3,11 +3,13 @@
 use std::borrow::Cow;
 
 use crate::knox::KnoxStatements;
+use crate::native_tokens::NativeStatements;
 use crate::outstanding::RecordStatements;
 use crate::tokens::{DEFAULT_TABLE, TokenStatements};
 use crate::user_table::UserTable;
 use crate::{
-    InstalledApps, django_sessions, events, families, knox, outstanding, pruning, revocation_feed, revocations,
+    InstalledApps, devices, django_sessions, events, families, knox, native_tokens, outstanding, pruning,
+    revocation_feed, revocations,
 };
 
 /// A statement as the lists know it.
@@ -25,6 +27,7 @@ macro_rules! listed {
 }
 
 /// The statements on the tables of `auth` and of these applications (token tables under Django's name).
+#[expect(clippy::too_many_lines, reason = "one list")]
 pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatements) -> Vec<Listed> {
     let mut rendered = vec![
         ("by_username", users.by_username.clone()),
@@ -38,8 +41,15 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
     rendered.extend(users.permissions.clone().map(|text| ("permissions", text)));
     rendered.extend(users.groups.clone().map(|text| ("groups", text)));
     if apps.authtoken {
-        let TokenStatements { owner, key_of_user, insert, delete, .. } = TokenStatements::of(DEFAULT_TABLE, users);
-        rendered.extend([("owner", owner), ("key_of_user", key_of_user), ("insert", insert), ("delete", delete)]);
+        let TokenStatements { owner, key_of_user, insert, delete, of_user, .. } =
+            TokenStatements::of(DEFAULT_TABLE, users);
+        rendered.extend([
+            ("owner", owner),
+            ("key_of_user", key_of_user),
+            ("insert", insert),
+            ("delete", delete),
+            ("of_user", of_user),
+        ]);
     }
     if apps.knox {
         let KnoxStatements { owner, lock, insert, insert_below } = KnoxStatements::of(users);
@@ -48,6 +58,15 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
             ("knox_lock", lock),
             ("knox_insert", insert),
             ("knox_insert_below", insert_below),
+        ]);
+    }
+    if apps.countersign {
+        let NativeStatements { owner, lock, insert, insert_below } = NativeStatements::of(users);
+        rendered.extend([
+            ("native_owner", owner),
+            ("native_lock", lock),
+            ("native_insert", insert),
+            ("native_insert_below", insert_below),
         ]);
     }
     if apps.token_blacklist {
@@ -74,7 +93,9 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
             knox::RENEW,
             knox::DELETE,
             knox::DELETE_ALL,
+            knox::DELETE_OTHERS,
             knox::DELETE_EXPIRED,
+            knox::OF_USER,
             pruning::PRUNE_KNOX_LOOK,
             pruning::PRUNE_KNOX,
         ]);
@@ -101,6 +122,19 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
             events::RECORD_EVENTS,
             events::EVENTS,
             events::EVENTS_OF,
+            native_tokens::DELETE,
+            native_tokens::DELETE_OTHERS,
+            native_tokens::DELETE_DEAD,
+            native_tokens::OF_USER,
+            devices::UPSERT,
+            devices::OF_USER,
+            devices::FAMILIES_OF_USER,
+            devices::SEEN_FAMILY,
+            devices::SEEN_TOKEN,
+            devices::FORGET,
+            devices::FORGET_OTHERS,
+            pruning::PRUNE_NATIVE_TOKENS,
+            pruning::PRUNE_DEVICES,
             revocations::MARK,
             revocations::UNMARK_REHASH,
             revocations::MARK_OTHERS,
@@ -239,6 +273,7 @@ mod tests {
             "EXPIRY",
             "SESSION",
             "knox_owner",
+            "native_owner",
             "user_by_value",
         ];
         let mut seen = 0;
@@ -289,6 +324,16 @@ mod tests {
                     ("knox_authtoken t_1", "((digest)::text = $1)"),
                     ("knox_authtoken t_2", "((digest)::text = $1)"),
                     ("knox_authtoken t_3", "((digest)::text = $1)"),
+                ],
+            ),
+            (
+                "native_owner",
+                &[
+                    ("auth_user u", "(id = ($3)::integer)"),
+                    ("countersign_token t", "(digest = $1)"),
+                    ("countersign_token t_1", "(digest = $1)"),
+                    ("countersign_token t_2", "(digest = $1)"),
+                    ("countersign_token t_3", "(digest = $1)"),
                 ],
             ),
             ("SESSION", &[("django_session s", "((session_key)::text = $1)")]),

@@ -173,8 +173,11 @@ impl World {
     async fn log_in(&self, names_session: bool) -> String {
         let now = self.authority.now();
         let mut refresh = self.authority.issue(TokenType::Refresh, &self.user, now).await.expect("claims");
-        let session =
-            if names_session { self.authority.begin_session(&mut refresh, Some(&self.user.id), now) } else { None };
+        let session = if names_session {
+            self.authority.begin_session(&mut refresh, Some(&self.user.id), Place::default(), now)
+        } else {
+            None
+        };
         let text = self.authority.sign(&refresh);
         self.authority.record_login(&self.user, &refresh, &text, session.as_ref(), now).await.expect("written");
         text

@@ -1,15 +1,18 @@
-//! `countersign sessions end`: what an operator ends.
+//! `countersign sessions`: what an operator sees and ends.
 
 use anyhow::bail;
 use countersign::Authority;
 
 use super::CommandError;
+use super::session_list::{self, ListArgs};
 use crate::config::Config;
 
 #[derive(clap::Subcommand)]
 pub(super) enum SessionsCommand {
     /// End the sessions of a user, one session, one token, or everything.
     End(EndArgs),
+    /// List the sessions of a user: DRF token, Knox tokens, JWTs, our own tokens.
+    List(ListArgs),
 }
 
 #[derive(clap::Args)]
@@ -31,7 +34,10 @@ pub(super) struct EndArgs {
 
 /// Runs the command.
 pub(super) async fn sessions(config: Config, command: &SessionsCommand) -> anyhow::Result<()> {
-    let SessionsCommand::End(args) = command;
+    let args = match command {
+        SessionsCommand::List(args) => return session_list::list(config, args).await,
+        SessionsCommand::End(args) => args,
+    };
     let mut settings = config.settings;
     let store = config.database.open().await?;
     if !config.database.settle_sessions(&store, &config.sessions, &mut settings).await? || settings.sessions.is_none() {

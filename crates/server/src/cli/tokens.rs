@@ -34,7 +34,7 @@ pub(super) async fn create_token(config: &Config, args: &CreateTokenArgs) -> any
     let mut random = [0; 20];
     SystemEntropy.fill(&mut random)?;
     let fresh = TokenKey::from_entropy(random);
-    let key = store.token_get_or_create(&table, &user.id, &fresh, SystemClock.now()).await?;
+    let key = store.token_get_or_create(&table, &user.id, &fresh, SystemClock.now(), None).await?;
     if key == fresh {
         let about = About::default().user(&user.id).account(&user.username);
         tell(config, &store, &Event::TokenIssued { by: "command" }, &about).await?;

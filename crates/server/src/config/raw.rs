@@ -51,6 +51,7 @@ pub(super) struct RawConfig {
     pub audit: RawAudit,
     pub pruning: RawPruning,
     pub throttling: RawThrottling,
+    pub native_tokens: RawNativeTokens,
     pub claims: BTreeMap<String, RawClaim>,
     pub paths: BTreeMap<PathName, String>,
     pub protected: Vec<RawProtected>,
@@ -442,6 +443,9 @@ pub(super) enum PathName {
     KnoxLogin,
     KnoxLogout,
     KnoxLogoutall,
+    NativeLogin,
+    NativeLogout,
+    Sessions,
     SessionsLogoutAll,
     SessionsLogoutOthers,
     Whoami,
@@ -476,8 +480,20 @@ pub(super) struct RawSessions {
     pub idle_lifetime: Option<Length>,
     pub absolute_lifetime: Option<Length>,
     pub claim: Option<String>,
+    pub last_seen: Option<NullableLength>,
     pub max_staleness: Option<Length>,
     pub when_feed_lost: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawNativeTokens {
+    pub enabled: Option<bool>,
+    pub prefix: Option<String>,
+    pub keyword: Option<String>,
+    pub lifetime: Option<NullableLength>,
+    pub idle_lifetime: Option<Length>,
+    pub limit_per_user: Option<NullableCount>,
 }
 
 /// Ours: where the value of a claim comes from; one of the three.

@@ -17,8 +17,8 @@ use zeroize::Zeroizing;
 use super::raw::{Nullable, OneOrMany, RawSimpleJwt, SecretText};
 use super::source::Source;
 use super::{
-    Config, ConfigError, SchemeChoice, audit, claims, database, django_sessions, hashing, keys, knox, pruning,
-    resources, sessions, throttling, validators,
+    Config, ConfigError, SchemeChoice, audit, claims, database, django_sessions, hashing, keys, knox, native_tokens,
+    pruning, resources, sessions, throttling, validators,
 };
 use crate::client::TrustedProxies;
 use crate::view::ViewSettings;
@@ -47,6 +47,7 @@ pub(super) fn resolve(source: &Source) -> Result<Config, ConfigError> {
     claims::claims(source, &mut settings)?;
     let sessions = sessions::sessions(source, &mut settings)?;
     let audit = audit::audit(source, &mut settings)?;
+    settings.native_tokens = native_tokens::native_tokens(source, &settings)?;
     let resources = resources::resources(source, &settings)?;
     if !settings.apps.sessions
         && resources.iter().any(|resource| resource.authentication.contains(&SchemeChoice::Session))

@@ -33,6 +33,8 @@ pub(super) fn resources(source: &Source, settings: &Settings) -> Result<Vec<Reso
             | PathName::TokenObtainSliding
             | PathName::TokenRefreshSliding => issues,
             PathName::KnoxLogin | PathName::KnoxLogout | PathName::KnoxLogoutall => settings.apps.knox,
+            PathName::NativeLogin | PathName::NativeLogout => settings.native_tokens.is_some(),
+            PathName::Sessions => settings.sessions.is_some(),
             _ => true,
         };
         if path.is_empty() || (!available && configured.is_none()) {
@@ -44,14 +46,22 @@ pub(super) fn resources(source: &Source, settings: &Settings) -> Result<Vec<Reso
             return Err(source.error(&key, problem));
         }
         if !available {
-            let what = match mount.name {
-                PathName::SessionsLogoutAll | PathName::SessionsLogoutOthers => "there are no sessions; enable them",
-                _ => "its app is not in installed_apps; add it",
+            let problem = match mount.name {
+                PathName::NativeLogin | PathName::NativeLogout => "native_tokens.enabled is not true",
+                PathName::Sessions | PathName::SessionsLogoutAll | PathName::SessionsLogoutOthers => "sessions are off",
+                _ => "its app is not in installed_apps",
             };
-            return Err(source.error(&key, format!("{what}, or set the path to \"\"")));
+            return Err(source.error(&key, format!("{problem}; change that, or set the path to \"\"")));
         }
         check_path(source, &key, path, &resources)?;
-        resources.push(mounted(mount, path, &defaults, throttles.of_path(mount.name, mount.key)?));
+        let throttles_here = throttles.of_path(mount.name, mount.key)?;
+        resources.push(mounted(mount, path, &defaults, throttles_here.clone()));
+        if mount.name == PathName::Sessions {
+            if !path.ends_with('/') {
+                return Err(source.error(&key, format!("\"{path}\" must end in a slash, which ids follow")));
+            }
+            resources.push(one_session(path, &defaults, throttles_here));
+        }
     }
     for (index, raw) in source.raw.protected.iter().enumerate() {
         let resource = declared(source, index, raw, &defaults, &mut throttles)?;
@@ -102,7 +112,7 @@ const fn mount(
 }
 
 #[rustfmt::skip]
-static MOUNTS: [Mount; 13] = [
+static MOUNTS: [Mount; 16] = [
     mount(PathName::ObtainAuthToken, "obtain_auth_token", "/api-token-auth/", "Obtain Auth Token", Endpoint::ObtainAuthToken),
     mount(PathName::TokenObtainPair, "token_obtain_pair", "/api/token/", "Token Obtain Pair", Endpoint::TokenObtainPair),
     mount(PathName::TokenRefresh, "token_refresh", "/api/token/refresh/", "Token Refresh", Endpoint::TokenRefresh),
@@ -113,6 +123,9 @@ static MOUNTS: [Mount; 13] = [
     mount(PathName::KnoxLogin, "knox_login", "/knox/login/", "Login", Endpoint::KnoxLogin),
     mount(PathName::KnoxLogout, "knox_logout", "/knox/logout/", "Logout", Endpoint::KnoxLogout),
     mount(PathName::KnoxLogoutall, "knox_logoutall", "/knox/logoutall/", "Logout All", Endpoint::KnoxLogoutAll),
+    mount(PathName::NativeLogin, "native_login", "/api/native/login/", "Login", Endpoint::NativeLogin),
+    mount(PathName::NativeLogout, "native_logout", "/api/native/logout/", "Logout", Endpoint::NativeLogout),
+    mount(PathName::Sessions, "sessions", "/api/sessions/", "Sessions", Endpoint::Sessions),
     mount(PathName::SessionsLogoutAll, "sessions_logout_all", "/api/sessions/logout-all/", "Sessions Logout All", Endpoint::LogoutEverywhere { but_here: false }),
     mount(PathName::SessionsLogoutOthers, "sessions_logout_others", "/api/sessions/logout-others/", "Sessions Logout Others", Endpoint::LogoutEverywhere { but_here: true }),
     mount(PathName::Whoami, "whoami", "/api/whoami/", "Whoami", Endpoint::Whoami),
@@ -134,7 +147,13 @@ impl Defaults {
                 SchemeChoice::Token { keyword: "Token".to_owned(), table: AUTHTOKEN_TABLE.to_owned() },
                 SchemeChoice::Jwt,
                 SchemeChoice::Basic,
-            ],
+            ]
+            .into_iter()
+            .flat_map(|choice| {
+                let native = choice == SchemeChoice::Jwt && has_native(source);
+                native.then_some(SchemeChoice::Native).into_iter().chain([choice])
+            })
+            .collect(),
             Some(list) => schemes(source, "rest_framework.default_authentication_classes", list)?,
         };
         let permissions = match &raw.default_permission_classes {
@@ -179,6 +198,7 @@ fn mounted(mount: &Mount, path: &str, defaults: &Defaults, throttles: Vec<Thrott
         renderers: defaults.renderers.clone(),
         parsers: defaults.parsers.clone(),
         challenges_as_jwt: false,
+        names_one: false,
     };
     match mount.name {
         PathName::ObtainAuthToken => {
@@ -194,14 +214,38 @@ fn mounted(mount: &Mount, path: &str, defaults: &Defaults, throttles: Vec<Thrott
             resource.authentication = vec![SchemeChoice::Knox];
             resource.permissions = vec![Permission::IsAuthenticated];
         }
-        PathName::Whoami => {
+        PathName::NativeLogout => {
+            resource.authentication = vec![SchemeChoice::Native];
+            resource.permissions = vec![Permission::IsAuthenticated];
+        }
+        PathName::Whoami | PathName::Sessions => {
             resource.methods = vec![Method::GET];
+            if mount.name == PathName::Sessions {
+                resource.methods.push(Method::DELETE);
+            }
             resource.authentication.clone_from(&defaults.authentication);
             resource.permissions = vec![Permission::IsAuthenticated];
         }
         _ => resource.challenges_as_jwt = true,
     }
     resource
+}
+
+/// The view of each session below the path of all.
+fn one_session(path: &str, defaults: &Defaults, throttles: Vec<Throttle>) -> Resource {
+    Resource {
+        path: path.to_owned(),
+        name: "Session".to_owned(),
+        endpoint: Endpoint::EndSession,
+        methods: vec![Method::DELETE],
+        authentication: defaults.authentication.clone(),
+        permissions: vec![Permission::IsAuthenticated],
+        renderers: defaults.renderers.clone(),
+        parsers: defaults.parsers.clone(),
+        challenges_as_jwt: false,
+        throttles,
+        names_one: true,
+    }
 }
 
 /// A `[[protected]]` table.
@@ -248,6 +292,7 @@ fn declared(
         renderers: defaults.renderers.clone(),
         parsers: defaults.parsers.clone(),
         challenges_as_jwt: false,
+        names_one: false,
     })
 }
 
@@ -285,6 +330,24 @@ fn check_path(source: &Source, key: &str, path: &str, taken: &[Resource]) -> Res
 }
 
 fn schemes(source: &Source, key: &str, list: &[RawScheme]) -> Result<Vec<SchemeChoice>, ConfigError> {
+    let choices = each_scheme(source, key, list)?;
+    // It leaves to others what is not its own, and they do not.
+    let native = choices.iter().position(|choice| *choice == SchemeChoice::Native).unwrap_or_default();
+    let keyword = source.raw.native_tokens.keyword.as_deref().unwrap_or("Bearer");
+    for before in &choices[..native] {
+        let other = match before {
+            SchemeChoice::Jwt => "jwt",
+            SchemeChoice::JwtStateless => "jwt_stateless",
+            SchemeChoice::Token { keyword: other, .. } if other.eq_ignore_ascii_case(keyword) => "token",
+            SchemeChoice::Knox if knox_keyword(source).eq_ignore_ascii_case(keyword) => "knox",
+            _ => continue,
+        };
+        return Err(source.error(key, format!("native must stand before {other}, which reads the same header")));
+    }
+    Ok(choices)
+}
+
+fn each_scheme(source: &Source, key: &str, list: &[RawScheme]) -> Result<Vec<SchemeChoice>, ConfigError> {
     list.iter()
         .map(|entry| {
             let (kind, keyword, table) = match entry {
@@ -315,6 +378,8 @@ fn schemes(source: &Source, key: &str, list: &[RawScheme]) -> Result<Vec<SchemeC
                 "basic" | "BasicAuthentication" => SchemeChoice::Basic,
                 "session" | "SessionAuthentication" => SchemeChoice::Session,
                 "knox" if has_knox(source) => SchemeChoice::Knox,
+                "native" if has_native(source) => SchemeChoice::Native,
+                "native" => return Err(source.error(key, "native needs native_tokens.enabled = true")),
                 "knox" => {
                     return Err(source.error(key, "knox needs its table; add \"knox\" to installed_apps"));
                 }
@@ -322,7 +387,7 @@ fn schemes(source: &Source, key: &str, list: &[RawScheme]) -> Result<Vec<SchemeC
                     return Err(source.error(
                         key,
                         format!(
-                            "\"{other}\" is no authentication class; use token, jwt, jwt_stateless, basic, session or knox"
+                            "\"{other}\" is no authentication class; use token, jwt, jwt_stateless, basic, session, knox or native"
                         ),
                     ));
                 }
@@ -335,6 +400,14 @@ fn schemes(source: &Source, key: &str, list: &[RawScheme]) -> Result<Vec<SchemeC
             Ok(choice)
         })
         .collect()
+}
+
+fn has_native(source: &Source) -> bool {
+    source.raw.native_tokens.enabled == Some(true)
+}
+
+fn knox_keyword(source: &Source) -> &str {
+    source.raw.knox.auth_header_prefix.as_deref().unwrap_or("Token")
 }
 
 fn has_knox(source: &Source) -> bool {

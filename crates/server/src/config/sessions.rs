@@ -4,6 +4,7 @@ use countersign::settings::{SessionSettings, WhenFeedLost};
 use jiff::SignedDuration;
 
 use super::duration::Length;
+use super::raw::NullableLength;
 use super::source::Source;
 use super::{ConfigError, OwnTables, claims};
 use countersign::Settings;
@@ -17,6 +18,10 @@ const SHORTEST_STALENESS: SignedDuration = SignedDuration::from_millis(100);
 /// Nobody would call an end within this instant.
 const LONGEST_STALENESS: SignedDuration = SignedDuration::from_mins(1);
 
+/// More often than this, nobody looks.
+const SHORTEST_PERIOD: SignedDuration = SignedDuration::from_secs(10);
+const LONGEST_PERIOD: SignedDuration = SignedDuration::from_hours(1);
+
 /// Puts the settings of sessions in their place. They are taken out again where the database has no tables for them.
 pub(super) fn sessions(source: &Source, settings: &mut Settings) -> Result<OwnTables, ConfigError> {
     let raw = &source.raw.sessions;
@@ -29,6 +34,16 @@ pub(super) fn sessions(source: &Source, settings: &mut Settings) -> Result<OwnTa
     }
     sessions.idle_lifetime = lifetime(source, "sessions.idle_lifetime", raw.idle_lifetime)?;
     sessions.absolute_lifetime = lifetime(source, "sessions.absolute_lifetime", raw.absolute_lifetime)?;
+    match raw.last_seen {
+        None => {}
+        Some(NullableLength::Off(false)) => sessions.last_seen = None,
+        Some(NullableLength::Length(length)) if (SHORTEST_PERIOD..=LONGEST_PERIOD).contains(&length.0) => {
+            sessions.last_seen = length.0.try_into().ok();
+        }
+        Some(_) => {
+            return Err(source.error("sessions.last_seen", "must lie between 10 seconds and an hour, or be false"));
+        }
+    }
     if let Some(claim) = &raw.claim {
         if claim.is_empty() || claims::is_taken(settings, claim) {
             return Err(source.error("sessions.claim", format!("\"{claim}\" is taken; use a claim that no token has")));
@@ -102,7 +117,7 @@ mod tests {
     #[test]
     fn every_key_has_its_place() {
         let config = read(
-            "[sessions]\nrefresh_window = \"0s\"\nidle_lifetime = \"1h\"\nabsolute_lifetime = \"30d\"\nclaim = \"family\"
+            "[sessions]\nrefresh_window = \"0s\"\nidle_lifetime = \"1h\"\nabsolute_lifetime = \"30d\"\nclaim = \"family\"\nlast_seen = \"5m\"
 max_staleness = \"500ms\"\nwhen_feed_lost = \"accept\"",
         )
         .expect("accepted");
@@ -111,12 +126,16 @@ max_staleness = \"500ms\"\nwhen_feed_lost = \"accept\"",
         assert_eq!(sessions.idle_lifetime, Some(SignedDuration::from_hours(1)));
         assert_eq!(sessions.absolute_lifetime, Some(SignedDuration::from_hours(720)));
         assert_eq!(sessions.claim, "family");
+        assert_eq!(sessions.last_seen, Some(std::time::Duration::from_mins(5)));
         assert_eq!(sessions.max_staleness.as_millis(), 500);
         assert_eq!(sessions.when_feed_lost, WhenFeedLost::Accept);
         assert_eq!(config.sessions, OwnTables::IfThere);
         let sessions = read("").expect("accepted").settings.sessions.expect("on where there are tables");
         assert_eq!((sessions.refresh_window, &*sessions.claim), (SignedDuration::from_secs(10), "sid"));
         assert_eq!((sessions.idle_lifetime, sessions.absolute_lifetime), (None, None));
+        assert_eq!(sessions.last_seen, Some(std::time::Duration::from_mins(1)));
+        let sessions = read("[sessions]\nlast_seen = false").expect("accepted").settings.sessions.expect("on");
+        assert_eq!(sessions.last_seen, None);
     }
 
     #[test]
@@ -136,6 +155,7 @@ max_staleness = \"500ms\"\nwhen_feed_lost = \"accept\"",
             ("[sessions]\nrefresh_window = 121", "countersign.toml:4: sessions.refresh_window: must lie between"),
             ("[sessions]\nidle_lifetime = 0", "countersign.toml:4: sessions.idle_lifetime: must be a second"),
             ("[sessions]\nabsolute_lifetime = -1", "countersign.toml:4: sessions.absolute_lifetime: must be a second"),
+            ("[sessions]\nlast_seen = 9", "countersign.toml:4: sessions.last_seen: must lie between 10 seconds"),
             ("[sessions]\nmax_staleness = 0", "countersign.toml:4: sessions.max_staleness: must lie between"),
             (
                 "[sessions]\nwhen_feed_lost = \"open\"",

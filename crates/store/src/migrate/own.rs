@@ -39,6 +39,7 @@ pub(crate) static OWN: &[OwnMigration] = &[
     own!("0001_sessions", ["countersign_session", "countersign_rotation"]),
     own!("0002_revocation", ["countersign_revocation"]),
     own!("0003_events", ["countersign_event"]),
+    own!("0004_devices", ["countersign_token", "countersign_device"]),
 ];
 
 /// What the database has of them; `recorded` are the names that [`LABEL`] has in `django_migrations`.

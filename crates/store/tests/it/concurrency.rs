@@ -26,7 +26,7 @@ async fn first_logins_at_once_get_one_key(fixture: Fixture) {
         let store = if number % 2 == 0 { fixture.store.clone() } else { second.clone() };
         let (table, ann) = (table.clone(), ann.clone());
         let fresh = TokenKey::from_entropy([number; 20]);
-        tasks.spawn(async move { store.token_get_or_create(&table, &ann, &fresh, at(0)).await.expect("a key") });
+        tasks.spawn(async move { store.token_get_or_create(&table, &ann, &fresh, at(0), None).await.expect("a key") });
     }
     let keys = tasks.join_all().await;
     assert!(keys.iter().all(|key| *key == keys[0]));

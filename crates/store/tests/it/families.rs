@@ -1,6 +1,6 @@
 use countersign_store::{
-    Exchange, FamilyFacts, FamilyOutcome, FamilyStep, InstalledApps, NewSession, Presented, Refreshing, Successor,
-    UserId,
+    Exchange, FamilyFacts, FamilyOutcome, FamilyStep, InstalledApps, NewSession, Place, Presented, Refreshing,
+    Successor, UserId,
 };
 
 use crate::{Fixture, Kind, at, on_every_backend, token};
@@ -14,7 +14,7 @@ on_every_backend![
     flushing_takes_what_no_token_needs,
 ];
 
-fn session(sid: &str, user: &UserId, keep_until: i64) -> NewSession {
+pub(crate) fn session(sid: &str, user: &UserId, keep_until: i64) -> NewSession {
     NewSession {
         sid: sid.to_owned(),
         user: Some(user.clone()),
@@ -23,8 +23,7 @@ fn session(sid: &str, user: &UserId, keep_until: i64) -> NewSession {
         refreshed_at: at(0),
         expires_at: Some(at(5000)),
         idle_expires_at: None,
-        user_agent: Some("a browser".to_owned()),
-        address: None,
+        place: Place { user_agent: Some("a browser".to_owned()), ..Place::default() },
         keep_until: at(keep_until),
     }
 }

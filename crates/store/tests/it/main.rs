@@ -1,6 +1,7 @@
 //! The store's behaviour from outside, on a database of each kind it supports.
 
 mod concurrency;
+mod devices;
 mod families;
 mod migrate;
 mod opening;

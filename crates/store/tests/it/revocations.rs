@@ -1,6 +1,6 @@
 //! Marks: written with what ends a session, and read once by everybody who follows them.
 
-use countersign_store::{Against, Ending, Mark, MarkKind, RevocationFeed};
+use countersign_store::{Against, Ending, Mark, MarkKind, Place, RevocationFeed};
 use jiff::Timestamp;
 use tokio_postgres::NoTls;
 
@@ -120,8 +120,7 @@ async fn r5_the_end_of_a_users_sessions_is_one_step(fixture: Fixture) {
             refreshed_at: at(began),
             expires_at: None,
             idle_expires_at: None,
-            user_agent: None,
-            address: None,
+            place: Place::default(),
             keep_until: at(1000),
         };
         let root = token(&format!("{sid}-root"), Some(user));
@@ -219,8 +218,7 @@ async fn r5_triggers_mark_what_ends_a_users_tokens(fixture: Fixture) {
         refreshed_at: at(0),
         expires_at: None,
         idle_expires_at: None,
-        user_agent: None,
-        address: None,
+        place: Place::default(),
         keep_until: at(0),
     };
     store.login_pair(&bob, None, None, Some(&session)).await.expect("writes");

@@ -42,7 +42,22 @@ pub(super) struct Found {
     pub validators: Vec<Validator>,
     pub rest_framework: Option<RestFramework>,
     pub simple_jwt: Option<SimpleJwt>,
+    /// Where Knox is installed.
+    #[serde(default)]
+    pub knox: Option<Knox>,
     pub views: Vec<View>,
+}
+
+/// `REST_KNOX`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Knox {
+    pub values: BTreeMap<String, serde_json::Value>,
+    /// hashlib's name of `SECURE_HASH_ALGORITHM`.
+    pub algorithm: Option<String>,
+    pub user_serializer: Option<String>,
+    pub expiry_format: Option<String>,
+    /// Whether tokens are Knox's own `AuthToken`.
+    pub stock_model: bool,
 }
 
 /// Why the probe could not look.

@@ -207,7 +207,9 @@ async fn server(config: &Config, store: &Store, findings: &mut Vec<Finding>) {
         Ok(None) => return,
         Err(error) => return uncounted(findings, "the server's state", &error),
     };
-    let ours = config.database.postgres.read_connections + config.database.postgres.write_connections;
+    let postgres = &config.database.postgres;
+    // With sessions, one more follows their ends.
+    let ours = postgres.read_connections + postgres.write_connections + usize::from(config.settings.sessions.is_some());
     findings.extend(server_findings(state, u64::try_from(ours).unwrap_or(u64::MAX), config.database.url.is_loopback()));
 }
 

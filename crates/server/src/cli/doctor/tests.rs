@@ -57,7 +57,9 @@ async fn r5_triggers_that_are_gone_are_told() {
 
 #[tokio::test]
 async fn sessions_without_their_tables_are_told() {
-    let drop = "DROP TABLE countersign_session; DROP TABLE countersign_rotation; DROP TABLE countersign_revocation;
+    let drop = "DROP TRIGGER countersign_user_changed; DROP TRIGGER countersign_user_deleted;
+                DROP TABLE countersign_session; DROP TABLE countersign_rotation; DROP TABLE countersign_revocation;
+                DROP TABLE countersign_token; DROP TABLE countersign_device;
                 DELETE FROM django_migrations WHERE app = 'countersign';";
     let off = examined("", drop).await;
     assert_eq!(ids(&off), ["sessions-off"]);
