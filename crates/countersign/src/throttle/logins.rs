@@ -213,15 +213,14 @@ impl Throttling {
             Some(shared) => shared.begin(&logins.keys(names), &names.known(), is_known, now).await,
             None => Err(Down),
         };
-        let written = match begun {
-            Ok(begun) => match begun.refused {
+        let written = if let Ok(begun) = begun {
+            match begun.refused {
                 None => Ok(logins.begun(names, begun.is_known, now)),
                 Some((index, refusal)) => Err((index, logins.softened(names, index, refusal))),
-            },
-            Err(Down) => {
-                let turn = logins.turn(names, is_known, self.settings.nodes, now);
-                tokio::time::timeout(patience, turn).await.unwrap_or(Err((0, Refusal::pending())))
             }
+        } else {
+            let turn = logins.turn(names, is_known, self.settings.nodes, now);
+            tokio::time::timeout(patience, turn).await.unwrap_or(Err((0, Refusal::pending())))
         };
         match written {
             Ok(written) => {
