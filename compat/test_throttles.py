@@ -10,6 +10,7 @@ from harness.choice import Choice
 PREFIX = "rest_framework.throttling."
 ANON, USER, SCOPED = (PREFIX + f"{kind}RateThrottle" for kind in ("Anon", "User", "Scoped"))
 CHOICE = Choice(
+    extra={"TRUSTED_PROXIES": ["127.0.0.1"]},  # Countersign's alone: Django believes whoever sends the header
     rest_framework={
         "DEFAULT_THROTTLE_CLASSES": [ANON],
         "DEFAULT_THROTTLE_RATES": {"anon": "3/day", "user": "2/hour", "x": "1/day"},
@@ -25,12 +26,7 @@ CHOICE = Choice(
 
 @pytest.fixture
 def pair(start_pair):
-    # Django believes whoever sends the header; Countersign is told that the test is a proxy.
     with start_pair(CHOICE) as pair:
-        text = 'trusted_proxies = ["127.0.0.1"]\n' + CHOICE.countersign(pair.database)
-        pair.countersign.stop()
-        pair.countersign.text = text
-        pair.countersign.start()
         yield pair
 
 
