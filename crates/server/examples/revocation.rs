@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use countersign::clock::{Clock as _, SystemClock};
-use countersign::{Authority, Client, Credentials, Scheme};
+use countersign::{Authority, Client, ClientAddress, Credentials, Scheme};
 use countersign_formats::password::{Algorithm, Hashers, Password, SaltEntropy, WorkFactors};
 use countersign_server::{App, Config};
 use countersign_store::{DatabaseUrl, InstalledApps, NewUser, Store, StoreOptions};
@@ -200,7 +200,7 @@ async fn turn(authority: &Authority, headers: &HeaderMap) -> f64 {
     let (begun, mut count) = (Instant::now(), 0_u32);
     while begun.elapsed() < TURN {
         for _ in 0..256 {
-            let checked = authority.authenticate(&[Scheme::JwtStateless], headers, Client::UNKNOWN).await;
+            let checked = authority.authenticate(&[Scheme::JwtStateless], headers, ClientAddress::UNKNOWN).await;
             assert!(checked.result.is_ok_and(|identity| identity.is_authenticated()), "let in");
         }
         count += 256;

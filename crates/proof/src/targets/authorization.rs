@@ -12,7 +12,7 @@ use countersign::{AUTHTOKEN_TABLE, Authority, Client, ClientAddress, Credentials
 use countersign_formats::jwt::{HmacAlgorithm, HmacSecret, SigningKey, TokenType, check_token, decode};
 use countersign_formats::password::{Algorithm, Hashers, Password, SaltEntropy, WorkFactors};
 use countersign_formats::python_base64;
-use countersign_store::{DatabaseUrl, InstalledApps, NewUser, Store, StoreOptions};
+use countersign_store::{DatabaseUrl, InstalledApps, NewUser, Place, Store, StoreOptions};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
@@ -94,7 +94,7 @@ impl World {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, HeaderValue::from_str(&format!("Basic {basic}"))?);
         let identity = authority.authenticate(&[Scheme::Basic], &headers, ClientAddress::UNKNOWN).await.result?;
-        let knox = authority.knox_login(&identity, Client::default()).await?.token.expose().to_owned();
+        let knox = authority.knox_login(&identity, Client::default(), Place::default()).await?.token.expose().to_owned();
         let token = Scheme::Token { keyword: "Token".to_owned(), table };
         let schemes = [token, Scheme::Knox, Scheme::Jwt, Scheme::JwtStateless, Scheme::Basic];
         Ok(|runtime| Self { runtime, authority, schemes, key, knox, jwt, basic })

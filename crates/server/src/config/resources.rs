@@ -26,7 +26,6 @@ pub(super) fn resources(source: &Source, settings: &Settings) -> Result<Vec<Reso
             PathName::ObtainAuthToken => settings.apps.authtoken,
             // Without its app SimpleJWT's view answers 200 and does nothing; the path is better not there.
             PathName::TokenBlacklist => settings.apps.token_blacklist && issues,
-            PathName::SessionsLogoutAll | PathName::SessionsLogoutOthers => settings.sessions.is_some(),
             // Their answers, and the rows they leave, are tokens.
             PathName::TokenObtainPair
             | PathName::TokenRefresh
@@ -34,7 +33,9 @@ pub(super) fn resources(source: &Source, settings: &Settings) -> Result<Vec<Reso
             | PathName::TokenRefreshSliding => issues,
             PathName::KnoxLogin | PathName::KnoxLogout | PathName::KnoxLogoutall => settings.apps.knox,
             PathName::NativeLogin | PathName::NativeLogout => settings.native_tokens.is_some(),
-            PathName::Sessions => settings.sessions.is_some(),
+            PathName::Sessions | PathName::SessionsLogoutAll | PathName::SessionsLogoutOthers => {
+                settings.sessions.is_some()
+            }
             _ => true,
         };
         if path.is_empty() || (!available && configured.is_none()) {
