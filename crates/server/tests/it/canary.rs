@@ -56,9 +56,10 @@ impl Process {
     fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Option<Answer> {
         let mut request = format!("{method} {path} HTTP/1.1\r\nHost: testserver\r\nConnection: close\r\n");
         for (name, value) in headers {
-            request.push_str(&format!("{name}: {value}\r\n"));
+            request.extend([*name, ": ", *value, "\r\n"]);
         }
-        request.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
+        let length = body.len().to_string();
+        request.extend(["Content-Length: ", length.as_str(), "\r\n\r\n", body]);
         exchange(self.address, request.as_bytes())
     }
 
