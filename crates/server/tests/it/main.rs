@@ -9,5 +9,7 @@ mod knox;
 mod logins;
 mod policies;
 mod race;
+mod redis;
 mod register;
 mod sessions;
+mod throttles;
