@@ -64,6 +64,7 @@ pub(crate) struct Postgres {
     connector: Arc<Connector>,
     readers: Readers,
     writers: Writers,
+    sets_level: bool,
 }
 
 impl Postgres {
@@ -72,7 +73,13 @@ impl Postgres {
         let connector = Arc::new(Connector::new(url, options)?);
         let readers = Readers::open(&connector, options.read_connections.max(1)).await?;
         let writers = Writers::new(Arc::clone(&connector), options.write_connections.max(1));
-        Ok(Self { connector, readers, writers })
+        Ok(Self { connector, readers, writers, sets_level: !options.pgbouncer })
+    }
+
+    /// Whether a statement without a transaction around it has the level that transactions here ask for: behind PgBouncer it has
+    /// the database's own.
+    pub(crate) const fn sets_level(&self) -> bool {
+        self.sets_level
     }
 
     /// A connection of its own, made when it is first used.
