@@ -13,6 +13,7 @@ use crate::hashing::{Hashing, HashingStats};
 use crate::revocation::Revocations;
 use crate::session_counts::{SessionCounters, SessionCounts};
 use crate::settings::Settings;
+use crate::throttle::Throttling;
 
 /// The table of DRF's `authtoken` app.
 pub const AUTHTOKEN_TABLE: &str = "authtoken_token";
@@ -33,6 +34,7 @@ struct Inner {
     session_counters: SessionCounters,
     revocations: Option<Arc<Revocations>>,
     hashing: Hashing,
+    throttling: Throttling,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
@@ -90,6 +92,7 @@ impl AuthorityBuilder {
         let tokens = if settings.apps.authtoken { Some(store.token_table(AUTHTOKEN_TABLE).await?) } else { None };
         let families = settings.sessions.is_some().then(|| FamilyKeys::of(&settings.simple_jwt.signing_key));
         let hashing = Hashing::start(&settings.hashing, &settings.hashers);
+        let throttling = Throttling::start(&settings.throttling, &settings.simple_jwt.signing_key).await;
         let session_counters = SessionCounters::default();
         Ok(Authority {
             inner: Arc::new(Inner {
@@ -102,6 +105,7 @@ impl AuthorityBuilder {
                 session_counters,
                 revocations,
                 hashing,
+                throttling,
                 clock,
                 entropy,
             }),
@@ -176,6 +180,10 @@ impl Authority {
 
     pub(crate) fn hashing(&self) -> &Hashing {
         &self.inner.hashing
+    }
+
+    pub(crate) fn throttling(&self) -> &Throttling {
+        &self.inner.throttling
     }
 
     /// `N` random bytes.

@@ -8,5 +8,7 @@ mod knox;
 mod logins;
 mod policies;
 mod race;
+mod redis;
 mod revocation;
 mod sessions;
+mod throttles;
