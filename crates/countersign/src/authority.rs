@@ -88,7 +88,9 @@ impl AuthorityBuilder {
             Some(sessions) => {
                 let lifetime = settings.simple_jwt.longest_access();
                 let id_type = field.id_type();
-                Some(Revocations::start(&store, sessions, id_type, lifetime, Arc::clone(&clock)).await?)
+                // On the heap: large, as it makes a connection.
+                let started = Revocations::start(&store, sessions, id_type, lifetime, Arc::clone(&clock));
+                Some(Box::pin(started).await?)
             }
             None => None,
         };

@@ -31,7 +31,7 @@ pub(super) async fn demo(args: &DemoArgs) -> anyhow::Result<()> {
     overrides.flags.push(("--bind", "bind", args.bind.clone()));
     let config = Config::load(Some(config_file.clone()), &overrides)?;
     let password = prepare_database(&config).await?;
-    let app = App::build(config).await?;
+    let app = Box::pin(App::build(config)).await?;
     let listener = app.bind().await?;
     let url = format!("http://{}", listener.local_addr()?);
     print!("{}", greeting(&url, &config_file, password.expose()));
