@@ -14,6 +14,7 @@ use crate::last_seen::LastSeen;
 use crate::revocation::Revocations;
 use crate::session_counts::{SessionCounters, SessionCounts};
 use crate::settings::Settings;
+use crate::throttle::Throttling;
 
 /// The table of DRF's `authtoken` app.
 pub const AUTHTOKEN_TABLE: &str = "authtoken_token";
@@ -35,6 +36,7 @@ struct Inner {
     last_seen: Option<LastSeen>,
     revocations: Option<Arc<Revocations>>,
     hashing: Hashing,
+    throttling: Throttling,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
@@ -92,6 +94,7 @@ impl AuthorityBuilder {
         let tokens = if settings.apps.authtoken { Some(store.token_table(AUTHTOKEN_TABLE).await?) } else { None };
         let families = settings.sessions.is_some().then(|| FamilyKeys::of(&settings.simple_jwt.signing_key));
         let hashing = Hashing::start(&settings.hashing, &settings.hashers);
+        let throttling = Throttling::start(&settings.throttling, &settings.simple_jwt.signing_key).await;
         let session_counters = SessionCounters::default();
         let is_noted = settings.sessions.as_ref().is_some_and(|sessions| sessions.last_seen.is_some());
         let last_seen = is_noted.then(LastSeen::default);
@@ -107,6 +110,7 @@ impl AuthorityBuilder {
                 last_seen,
                 revocations,
                 hashing,
+                throttling,
                 clock,
                 entropy,
             }),
@@ -186,6 +190,10 @@ impl Authority {
 
     pub(crate) fn hashing(&self) -> &Hashing {
         &self.inner.hashing
+    }
+
+    pub(crate) fn throttling(&self) -> &Throttling {
+        &self.inner.throttling
     }
 
     /// `N` random bytes.

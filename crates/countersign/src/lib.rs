@@ -64,6 +64,7 @@ mod session;
 mod session_counts;
 pub mod settings;
 pub mod testing;
+mod throttle;
 
 pub use authenticate::{Authentication, Credential, Identity, Principal, Scheme, SessionId};
 pub use authority::{AUTHTOKEN_TABLE, Authority, AuthorityBuilder};
@@ -78,3 +79,4 @@ pub use permission::{ModelName, Permission};
 pub use revocation::RevocationStats;
 pub use session_counts::SessionCounts;
 pub use settings::Settings;
+pub use throttle::{Counted, Ident, NoAddress, Rate, RateError, SharedCounters, Throttle, ThrottlePolicy, TwoRates};

@@ -15,6 +15,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 pub use crate::declared_claims::{ClaimSource, DeclaredClaim};
+pub use crate::throttle::{LoginLimits, ThrottlingSettings};
 pub use countersign_lanes::{Backend, Backends};
 
 /// Everything an [`Authority`](crate::Authority) decides by.
@@ -42,6 +43,8 @@ pub struct Settings {
     pub sessions: Option<SessionSettings>,
     /// Tokens of our own kind; `None` gives out and accepts none. They need sessions.
     pub native_tokens: Option<NativeTokenSettings>,
+    /// How requests are counted.
+    pub throttling: ThrottlingSettings,
     /// What tokens say of a user beyond SimpleJWT's claims, in this order.
     pub claims: Vec<DeclaredClaim>,
 }
@@ -152,6 +155,7 @@ impl Settings {
             knox: KnoxSettings::default(),
             sessions: None,
             native_tokens: None,
+            throttling: ThrottlingSettings::default(),
             claims: Vec::new(),
         }
     }

@@ -10,5 +10,7 @@ mod logins;
 mod native_tokens;
 mod policies;
 mod race;
+mod redis;
 mod revocation;
 mod sessions;
+mod throttles;
