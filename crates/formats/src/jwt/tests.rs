@@ -2,6 +2,7 @@
 
 mod made;
 mod recorded;
+mod register;
 mod requirements;
 mod wycheproof;
 

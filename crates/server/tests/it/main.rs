@@ -1,5 +1,6 @@
 //! Black-box tests: a real server on a real socket, with a clock that the test sets.
 
+mod canary;
 mod claims;
 mod database;
 mod devices;
@@ -11,6 +12,7 @@ mod native_tokens;
 mod policies;
 mod race;
 mod redis;
+mod register;
 mod revocation;
 mod sessions;
 mod throttles;
