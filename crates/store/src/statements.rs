@@ -26,6 +26,7 @@ macro_rules! listed {
 }
 
 /// The statements on the tables of `auth` and of these applications (token tables under Django's name).
+#[expect(clippy::too_many_lines, reason = "one line a statement")]
 pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatements) -> Vec<Listed> {
     let mut rendered = vec![
         ("by_username", users.by_username.clone()),
