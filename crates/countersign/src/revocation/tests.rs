@@ -1,5 +1,5 @@
 use countersign_formats::jwt::{Claims, HmacAlgorithm, HmacSecret, SigningKey, TokenType, decode};
-use countersign_store::{DatabaseUrl, InstalledApps, NewUser, Store, StoreOptions, User};
+use countersign_store::{DatabaseUrl, InstalledApps, NewUser, Place, Store, StoreOptions, User};
 use proptest::prelude::*;
 
 use super::*;
@@ -140,7 +140,9 @@ impl World {
         let (start, now) = (authority.login_start(), authority.now());
         let mut refresh = authority.issue(TokenType::Refresh, owner, now).await.expect("claims");
         let began = authority.began(&start, &refresh);
-        let session = names_session.then(|| authority.begin_session(&mut refresh, Some(&owner.id), began)).flatten();
+        let session = names_session
+            .then(|| authority.begin_session(&mut refresh, Some(&owner.id), Place::default(), began))
+            .flatten();
         let jti = authority.fresh_jti().expect("random");
         let access = refresh.access_from_refresh(&jwt.rules, now, jwt.access_token_lifetime, &jti);
         let text = authority.sign(&refresh);
