@@ -187,7 +187,7 @@ mod tests {
                 headers.append(X_FORWARDED_FOR, http::HeaderValue::from_bytes(line).expect("a value"));
             }
             let peer: IpAddr = peer.parse().expect("an address");
-            match proxies.ident(rule, peer, proxies.client_of(peer, &headers), &headers) {
+            match proxies.ident(rule, peer, proxies.address_of(peer, &headers).into(), &headers) {
                 Ident::Address(address) => address.to_string().into_bytes(),
                 Ident::Said(said) => said.into_owned(),
             }
