@@ -46,7 +46,7 @@ impl TrustedProxies {
     /// Whom a request counts against that came over a connection from `peer`.
     #[must_use]
     pub fn client_of(&self, peer: IpAddr, headers: &HeaderMap) -> ClientAddress {
-        self.client(peer.to_canonical(), headers).into()
+        self.address_of(peer, headers).into()
     }
 
     /// The address of the client whose request came over a connection from `peer`.

@@ -94,7 +94,8 @@ impl World {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, HeaderValue::from_str(&format!("Basic {basic}"))?);
         let identity = authority.authenticate(&[Scheme::Basic], &headers, ClientAddress::UNKNOWN).await.result?;
-        let knox = authority.knox_login(&identity, Client::default(), Place::default()).await?.token.expose().to_owned();
+        let knox =
+            authority.knox_login(&identity, Client::default(), Place::default()).await?.token.expose().to_owned();
         let token = Scheme::Token { keyword: "Token".to_owned(), table };
         let schemes = [token, Scheme::Knox, Scheme::Jwt, Scheme::JwtStateless, Scheme::Basic];
         Ok(|runtime| Self { runtime, authority, schemes, key, knox, jwt, basic })
