@@ -10,6 +10,7 @@ use crate::clock::{Clock, Entropy, EntropyFailed, SystemClock, SystemEntropy, fr
 use crate::declared_claims::ClaimReader;
 use crate::family::FamilyKeys;
 use crate::hashing::{Hashing, HashingStats};
+use crate::key_ring::KeyRing;
 use crate::session_counts::{SessionCounters, SessionCounts};
 use crate::settings::Settings;
 
@@ -28,6 +29,7 @@ struct Inner {
     user_id: UserIdSource,
     claims: Option<ClaimReader>,
     tokens: Option<TokenTable>,
+    key_ring: KeyRing,
     families: Option<FamilyKeys>,
     session_counters: SessionCounters,
     hashing: Hashing,
@@ -79,6 +81,7 @@ impl AuthorityBuilder {
         let claims = ClaimReader::of(&store, &settings.claims).await?;
         let tokens = if settings.apps.authtoken { Some(store.token_table(AUTHTOKEN_TABLE).await?) } else { None };
         let families = settings.sessions.is_some().then(|| FamilyKeys::of(&settings.simple_jwt.signing_key));
+        let key_ring = KeyRing::new(&settings.simple_jwt);
         let hashing = Hashing::start(&settings.hashing, &settings.hashers);
         let session_counters = SessionCounters::default();
         Ok(Authority {
@@ -88,6 +91,7 @@ impl AuthorityBuilder {
                 user_id,
                 claims,
                 tokens,
+                key_ring,
                 families,
                 session_counters,
                 hashing,
@@ -135,6 +139,12 @@ impl Authority {
     /// DRF's own token table, when the app is installed.
     pub(crate) fn tokens(&self) -> Option<&TokenTable> {
         self.inner.tokens.as_ref()
+    }
+
+    /// The keys in force.
+    #[must_use]
+    pub fn key_ring(&self) -> &KeyRing {
+        &self.inner.key_ring
     }
 
     /// What ids of sessions and successors are derived with, while there are sessions.

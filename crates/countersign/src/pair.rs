@@ -1,9 +1,7 @@
 //! SimpleJWT's views as decisions: obtain, refresh, rotate, verify, blacklist, and the sliding kind.
 
 use countersign_formats::json::Value;
-use countersign_formats::jwt::{
-    Cause, Claims, Lifetime, Refusal, TokenType, check_claim_not_expired, check_token, decode,
-};
+use countersign_formats::jwt::{Cause, Claims, Lifetime, Refusal, TokenType, check_claim_not_expired, check_token};
 use countersign_store::{Blacklisting, NewSession, OutstandingToken, Rotation, User, UserId};
 use jiff::Timestamp;
 use md5::{Digest as _, Md5};
@@ -244,8 +242,7 @@ impl Authority {
     /// Steps 1 to 15 of SPEC §6.3.
     async fn accept(&self, token: &str, class: TokenType, now: Timestamp) -> Result<Claims, Failure> {
         let settings = &self.settings().simple_jwt;
-        let claims =
-            decode(token.as_bytes(), &settings.verifying_keys, &settings.rules, now).map_err(Failure::Token)?;
+        let claims = self.decode(token.as_bytes(), now).await.map_err(Failure::Token)?;
         if let Some(refusal) = self.blacklist_refusal(class, &claims).await? {
             return Err(Failure::Token(refusal));
         }
@@ -255,7 +252,9 @@ impl Authority {
 
     pub(crate) fn sign(&self, claims: &Claims) -> String {
         let settings = &self.settings().simple_jwt;
-        claims.sign_with(&settings.signing_key, &settings.rules)
+        let keys = self.key_ring().current();
+        let key = keys.signing_for(claims.id(&settings.rules).unwrap_or_default());
+        claims.sign_with(key.unwrap_or(&settings.signing_key), &settings.rules)
     }
 
     /// The rows a login leaves: `last_login` under `UPDATE_LAST_LOGIN`, the outstanding token with the blacklist app, the session.

@@ -18,9 +18,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::config::{Config, Resource, SchemeChoice};
 use crate::database::SESSIONS_OFF;
+use crate::jwk_url::JwkUrl;
+use crate::ladder::{Follower, note_seen};
 use crate::routes::Routes;
 use crate::view::View;
 
@@ -39,6 +43,9 @@ pub struct App {
     max_connections: usize,
     /// Whether sessions are as the configuration wants them.
     has_own_tables: bool,
+    /// What is kept up to date beside the requests.
+    ladder: Option<Follower>,
+    jwk_url: Option<(JwkUrl, Option<Instant>)>,
 }
 
 impl App {
@@ -75,6 +82,14 @@ impl App {
         }
         let authority =
             Authority::builder(store.clone(), config.settings).clock(clock).entropy(entropy).build().await?;
+        let ladder = Follower::begin(&authority, &store, config.ladder).await?;
+        let jwk_url = match config.jwk_url {
+            Some(jwk_url) => {
+                let fetched = jwk_url.begin(&authority).await;
+                Some((jwk_url, fetched))
+            }
+            None => None,
+        };
         let mut views = HashMap::new();
         for resource in config.resources {
             let path = resource.path.clone();
@@ -86,6 +101,7 @@ impl App {
             append_slash: config.append_slash,
             views,
             probes: config.probes,
+            published: config.published,
         };
         Ok(Self {
             routes: Arc::new(routes),
@@ -96,6 +112,8 @@ impl App {
             shutdown_timeout: config.shutdown_timeout,
             max_connections: config.max_connections,
             has_own_tables,
+            ladder,
+            jwk_url,
         })
     }
 
@@ -117,6 +135,13 @@ impl App {
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) {
         if !self.has_own_tables {
             tracing::warn!("{SESSIONS_OFF}; run `countersign migrate`, or set sessions.enabled = false");
+        }
+        let mut beside = JoinSet::new();
+        if let Some(ladder) = self.ladder {
+            beside.spawn(ladder.follow(self.authority.clone()));
+        }
+        if let Some((jwk_url, fetched)) = self.jwk_url {
+            beside.spawn(jwk_url.keep(self.authority.clone(), fetched));
         }
         let graceful = GracefulShutdown::new();
         let mut builder = http1::Builder::new();
@@ -159,6 +184,10 @@ impl App {
         drop(listener);
         if tokio::time::timeout(self.shutdown_timeout, graceful.shutdown()).await.is_err() {
             tracing::warn!("some requests were still running at the end of limits.shutdown_timeout");
+        }
+        beside.shutdown().await;
+        if let Err(error) = note_seen(&self.store, &self.authority).await {
+            tracing::warn!(%error, "who was seen with tokens of old keys could not be noted");
         }
         self.store.close().await;
     }

@@ -3,6 +3,7 @@
 mod adopt;
 mod demo;
 mod doctor;
+mod keys;
 mod prompt;
 mod serve;
 mod tokens;
@@ -59,6 +60,9 @@ enum Command {
     DrfCreateToken(tokens::CreateTokenArgs),
     /// Delete expired refresh tokens from the outstanding list and the blacklist.
     Flushexpiredtokens,
+    /// Go from one signing key to the next without a logout, or end one at once.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Check the configuration, and nothing else.
     Check,
     /// Check configuration, database and clock for silent faults. Exit code 0: none, 1: warnings, 2: errors.
@@ -127,6 +131,7 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::DrfCreateToken(args) => small_runtime()?.block_on(tokens::create_token(&source.load(None)?, &args))?,
         Command::Flushexpiredtokens => small_runtime()?.block_on(tokens::flush_expired(&source.load(None)?))?,
+        Command::Keys(command) => small_runtime()?.block_on(keys::keys(&source.load(None)?, command))?,
         Command::Check => {
             warn(&source.load(None)?);
             println!("The configuration holds together.");

@@ -12,6 +12,7 @@ use hyper::body::{Bytes, Incoming};
 
 use crate::pages;
 use crate::probes::Probe;
+use crate::published::Published;
 use crate::security_headers::with_security_headers;
 use crate::view::{View, ViewSettings};
 
@@ -24,6 +25,7 @@ pub(crate) struct Routes {
     pub(crate) append_slash: bool,
     pub(crate) views: HashMap<String, View>,
     pub(crate) probes: Vec<(String, Probe)>,
+    pub(crate) published: Vec<(String, Published)>,
 }
 
 /// What an answer carries: all of it at once.
@@ -41,6 +43,9 @@ impl Routes {
         }
         if let Some((_, probe)) = self.probes.iter().find(|(probed, _)| *probed == path) {
             return probe.answer(&self.authority, request.method()).await;
+        }
+        if let Some((_, document)) = self.published.iter().find(|(known, _)| *known == path) {
+            return document.answer(&self.authority, request.method(), request.headers());
         }
         if self.append_slash && !path.ends_with('/') && self.views.contains_key(&format!("{path}/")) {
             return redirect_to_slash(&request);

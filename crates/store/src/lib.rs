@@ -39,6 +39,8 @@ mod knox;
 mod migrate;
 mod outstanding;
 mod remembered;
+mod signing_keys;
+mod signing_keys;
 mod statements;
 mod survey;
 mod tokens;
@@ -59,6 +61,7 @@ pub use families::{
 pub use knox::{KnoxOwner, NewKnoxToken};
 pub use migrate::{AppState, InstalledApps, MigrateReport, MigrationState};
 pub use outstanding::{Blacklisting, OutstandingToken, Rotation};
+pub use signing_keys::{KeyRow, KeyStep, KeyUse};
 pub use survey::{HashCount, HashKind, NotUnique, SURVEY_ROWS, Sample, ServerState};
 pub use tokens::TokenTable;
 pub use url::{DatabaseUrl, DatabaseUrlError};

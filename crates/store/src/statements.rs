@@ -6,7 +6,7 @@ use crate::knox::KnoxStatements;
 use crate::outstanding::RecordStatements;
 use crate::tokens::{DEFAULT_TABLE, TokenStatements};
 use crate::user_table::UserTable;
-use crate::{InstalledApps, django_sessions, families, knox, outstanding};
+use crate::{InstalledApps, django_sessions, families, knox, outstanding, signing_keys};
 
 /// A statement as the lists know it.
 pub(crate) struct Listed {
@@ -81,6 +81,11 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
             families::END,
             families::FLUSH_ROTATIONS,
             families::FLUSH_SESSIONS,
+            signing_keys::KEYS,
+            signing_keys::INSERT,
+            signing_keys::CHANGE,
+            signing_keys::SEEN,
+            signing_keys::USES,
         ]);
         if apps.token_blacklist {
             statements.extend(listed![families::FACTS, families::END_TOKENS]);

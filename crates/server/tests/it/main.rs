@@ -4,6 +4,7 @@ mod claims;
 mod database;
 mod exchanges;
 mod harness;
+mod keys;
 mod knox;
 mod logins;
 mod policies;

@@ -129,7 +129,7 @@ fn plain_claims(server: &Server) -> Vec<String> {
 }
 
 fn drop_own_tables(database: &Database) {
-    for table in ["countersign_session", "countersign_rotation"] {
+    for table in ["countersign_session", "countersign_rotation", "countersign_key", "countersign_key_use"] {
         database.execute(&format!("DROP TABLE {table}"));
     }
     database.execute("DELETE FROM django_migrations WHERE app = 'countersign'");

@@ -35,7 +35,10 @@ macro_rules! own {
 }
 
 /// In their order.
-pub(crate) static OWN: &[OwnMigration] = &[own!("0001_sessions", ["countersign_session", "countersign_rotation"])];
+pub(crate) static OWN: &[OwnMigration] = &[
+    own!("0001_sessions", ["countersign_session", "countersign_rotation"]),
+    own!("0005_keys", ["countersign_key", "countersign_key_use"]),
+];
 
 /// What the database has of them; `recorded` are the names that [`LABEL`] has in `django_migrations`.
 pub(super) fn inspect(tables: &HashSet<String>, recorded: &HashSet<&str>) -> AppState {
