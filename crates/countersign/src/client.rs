@@ -1,7 +1,7 @@
 //! What a client logs in with, and where it comes from.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use countersign_formats::password::Password;
 
@@ -58,14 +58,16 @@ impl ClientAddress {
     }
 
     /// The clients that one hand may well be behind: those of an IPv6 /48, the most that one site is given (RFC 6177 §2), which
-    /// are 65,536 clients. An IPv4 address is a site of its own.
+    /// are 65,536 clients; those of an IPv4 /24, the least that is routed by itself.
     pub(crate) fn site(self) -> Self {
         /// The upper 48 bits.
-        const SITE: u128 = u128::MAX << 80;
-        match self.0 {
-            Some(IpAddr::V6(address)) => Self(Some(Ipv6Addr::from_bits(address.to_bits() & SITE).into())),
-            _ => self,
-        }
+        const IPV6_SITE: u128 = u128::MAX << 80;
+        /// The upper 24 bits.
+        const IPV4_SITE: u32 = u32::MAX << 8;
+        Self(self.0.map(|address| match address {
+            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & IPV6_SITE).into(),
+            IpAddr::V4(address) => Ipv4Addr::from_bits(address.to_bits() & IPV4_SITE).into(),
+        }))
     }
 
     /// Whether there is an address.
@@ -121,10 +123,11 @@ mod tests {
     }
 
     #[test]
-    fn a2_a_site_is_an_ipv6_48() {
+    fn a2_a_site_is_an_ipv6_48_or_an_ipv4_24() {
         assert_eq!(client("2001:db8:1:2::1").site(), client("2001:db8:1:ffff::1").site());
         assert_ne!(client("2001:db8:1:2::1").site(), client("2001:db8:2:2::1").site());
-        assert_eq!(client("192.0.2.1").site(), client("192.0.2.1"));
+        assert_eq!(client("192.0.2.1").site(), client("192.0.2.255").site());
+        assert_ne!(client("192.0.2.1").site(), client("192.0.3.1").site());
         assert_eq!(ClientAddress::UNKNOWN.site(), ClientAddress::UNKNOWN);
     }
 

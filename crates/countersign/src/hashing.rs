@@ -6,6 +6,7 @@
 //!
 //! [`scheduler`] decides, [`worker`] works; this file joins them to threads and to futures.
 
+mod crowd;
 mod demand;
 mod forecast;
 mod line;
@@ -101,7 +102,7 @@ impl Hashing {
     pub(crate) fn admit(&self, client: ClientAddress) -> Result<Place, Failure> {
         let now = self.shared.elapsed();
         match self.shared.scheduler().admit(client, now) {
-            Ok(id) => Ok(Place { shared: Arc::clone(&self.shared), id, client }),
+            Ok(id) => Ok(Place { shared: Arc::clone(&self.shared), id }),
             Err(Refused { retry_after }) => Err(Failure::Overloaded { retry_after }),
         }
     }
@@ -126,7 +127,6 @@ impl Drop for Hashing {
 pub(crate) struct Place {
     shared: Arc<Shared>,
     id: JobId,
-    client: ClientAddress,
 }
 
 impl Place {
@@ -162,7 +162,7 @@ impl Place {
         match answer {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(Died)) => Err(Failure::Hashing),
-            Err(_) => Err(Failure::Overloaded { retry_after: self.shared.scheduler().predict(self.client) }),
+            Err(_) => Err(Failure::Overloaded { retry_after: self.shared.scheduler().predict() }),
         }
     }
 }

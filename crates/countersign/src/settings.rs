@@ -186,9 +186,10 @@ pub struct HashingSettings {
     /// Threads that hash, at least one; one a core.
     pub threads: usize,
     /// How many logins may wait before the next is refused with 503; those of one client address may take a
-    /// quarter of it, those of one IPv6 /48 half, and less the fuller it is.
+    /// quarter of it, those of one IPv4 /24 or IPv6 /48 half, and less the fuller it is.
     pub queue: usize,
-    /// How long a login's hash may take, waiting included. One that could not be done in time is refused at once.
+    /// How long a login's hash may take, waiting included. One that cannot be expected to need three quarters of it at most
+    /// is refused at once.
     pub deadline: Duration,
     /// Bytes that memory-hard hashes (argon2, scrypt) may fill at once. One that needs more runs when no other does.
     pub memory: u64,

@@ -19,6 +19,12 @@ pub(super) struct Limits {
 }
 
 impl Limits {
+    /// How long a job may be expected to take when it is admitted. The rest of its time makes up for what is not foreseen, and
+    /// lets clients take turns.
+    pub(super) fn promise(&self) -> Duration {
+        self.deadline * 3 / 4
+    }
+
     /// Jobs of one client that may wait when there is `room` for so many more: a third of those, so that one client alone comes
     /// to a quarter of the queue, and a few, however many jobs they have, leave room for others.
     pub(super) fn of_one_client(&self, client: ClientAddress, room: usize) -> usize {

@@ -20,19 +20,6 @@ pub(super) struct Load {
 }
 
 impl Load {
-    /// What `part` of `all` jobs come to.
-    pub(super) fn share(self, part: usize, all: usize) -> Self {
-        let share = |amount: u64| {
-            let share = u128::from(amount) * part as u128 / all.max(1) as u128;
-            u64::try_from(share).unwrap_or(u64::MAX)
-        };
-        Self {
-            lane_jobs: (self.lane_jobs * part).div_ceil(all.max(1)),
-            lane_rounds: share(self.lane_rounds),
-            whole_rounds: share(self.whole_rounds),
-        }
-    }
-
     /// Whether it is nothing.
     pub(super) fn is_nothing(self) -> bool {
         self == Self::default()
@@ -92,10 +79,25 @@ impl Forecast {
     pub(super) fn time(&self, ahead: Load, own: Load) -> Duration {
         let jobs = (ahead.lane_jobs + own.lane_jobs).max(1);
         let width = self.lanes.best_width(jobs.div_ceil(self.workers).min(MAX_WIDTH));
-        let (wide, single) = (u128::from(self.lanes.round_picos(width)), u128::from(WHOLE_ROUND_PICOS));
-        let queued = u128::from(ahead.lane_rounds) * wide / width as u128 + u128::from(ahead.whole_rounds) * single;
-        let served = u128::from(own.lane_rounds) * wide + u128::from(own.whole_rounds) * single;
-        let nanos = (queued / self.workers as u128 + served) / 1_000;
+        let served = u128::from(own.lane_rounds) * u128::from(self.lanes.round_picos(width))
+            + u128::from(own.whole_rounds) * u128::from(WHOLE_ROUND_PICOS);
+        self.at_pace(self.shared(ahead, width) + served)
+    }
+
+    /// How much later others are done for a job that is ahead of them, where many are.
+    pub(super) fn delay(&self, job: Load) -> Duration {
+        self.at_pace(self.shared(job, self.lanes.best_width(MAX_WIDTH)))
+    }
+
+    /// Picoseconds in which all workers together, with lanes of this width, do so much.
+    fn shared(&self, load: Load, width: usize) -> u128 {
+        let lanes = u128::from(load.lane_rounds) * u128::from(self.lanes.round_picos(width)) / width as u128;
+        (lanes + u128::from(load.whole_rounds) * u128::from(WHOLE_ROUND_PICOS)) / self.workers as u128
+    }
+
+    /// The time that so many picoseconds of the plan take at the present pace.
+    fn at_pace(&self, picos: u128) -> Duration {
+        let nanos = picos / 1_000;
         let nanos = if self.planned == 0 {
             nanos
         } else {
@@ -129,6 +131,7 @@ mod tests {
         assert_eq!(forecast.time(jobs(10), jobs(1)), Duration::from_millis(600));
         let whole = Load { whole_rounds: 4_000_000, ..Load::default() };
         assert_eq!(forecast.time(whole, jobs(1)), Duration::from_millis(290));
+        assert_eq!(forecast.delay(jobs(1)), Duration::from_millis(50));
     }
 
     #[test]
@@ -147,11 +150,5 @@ mod tests {
         assert_eq!(forecast.time(Load::default(), jobs(1)), millis(100), "never quicker than planned");
         forecast.learn(millis(1), Duration::from_hours(1));
         assert!(forecast.time(Load::default(), jobs(1)) < millis(110), "one long stop is not a pace");
-    }
-
-    #[test]
-    fn a_share_of_a_load_is_in_proportion() {
-        assert_eq!(jobs(10).share(3, 10), jobs(3));
-        assert!(Load::default().share(0, 0).is_nothing());
     }
 }

@@ -3,12 +3,17 @@
 //! A job is admitted (a place is kept for it before anything is known about the user), submitted, taken by a worker into a
 //! lane or as a whole, and finished; or it expires, or its client abandons it. What was begun and goes on (the extra work of
 //! a wrong password) keeps its lane, or comes before all that wait.
+//!
+//! No admitted job is late as long as work goes at the forecast's rate: it is admitted when all that runs and waits, it last,
+//! would be done in time. Clients take turns only while even the oldest could come last of all; else the oldest comes first,
+//! and then nobody has to wait for more than was there when it was admitted.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use countersign_lanes::Lanes;
 
+use super::crowd::Crowd;
 use super::demand::{Chunk, Demand, Kind, Limits, Work};
 use super::forecast::{Forecast, Load, WHOLE_ROUND_PICOS};
 use super::line::Line;
@@ -55,10 +60,12 @@ pub(super) struct Scheduler<T> {
     jobs: BTreeMap<JobId, Entry<T>>,
     next_id: JobId,
     lines: [Line; Kind::COUNT],
-    clients: HashMap<ClientAddress, Standing>,
-    waiting: usize,
+    /// Those that wait or are about to.
+    crowd: Crowd,
     workers: Vec<Worker>,
     memory: u64,
+    /// The latest time that was told.
+    now: Duration,
     stats: HashingStats,
     is_closed: bool,
 }
@@ -83,13 +90,6 @@ enum State<T> {
         worker: usize,
         is_wanted: bool,
     },
-}
-
-/// A client's jobs that wait.
-#[derive(Clone, Copy, Debug, Default)]
-struct Standing {
-    jobs: usize,
-    load: Load,
 }
 
 /// What a worker does.
@@ -123,29 +123,27 @@ impl<T> Scheduler<T> {
             jobs: BTreeMap::new(),
             next_id: 0,
             lines: Default::default(),
-            clients: HashMap::new(),
-            waiting: 0,
+            crowd: Crowd::default(),
             workers: vec![Worker::default(); workers],
             memory: 0,
+            now: Duration::ZERO,
             stats: HashingStats::default(),
             is_closed: false,
         }
     }
 
     /// Keeps a place for a job of `client`, or refuses it at once: when the queue or the client's part of it is full, or when
-    /// it could not be done before its deadline (SECURITY A3). Only the client and what is ahead count, never the user.
+    /// it may not be done before its deadline (SECURITY A3). Only the client and what is ahead count, never the user.
     pub(super) fn admit(&mut self, client: ClientAddress, now: Duration) -> Result<JobId, Refused> {
+        self.now = self.now.max(now);
         let idle = self.workers.iter().filter(|worker| worker.is_idle()).count();
-        let own = self.clients.get(&client).map_or(0, |standing| standing.jobs);
-        let room = (self.limits.queue + idle).saturating_sub(self.waiting);
-        let is_full = room == 0
-            || own >= self.limits.of_one_client(client, room) + idle
-            || self.jobs_of_site(client) >= self.limits.of_one_site(client, room) + idle
-            || self.is_closed;
-        let ahead = self.ahead_of(client);
-        let predicted = self.forecast.time(ahead, self.typical.load());
-        // What runs alone is let try, whatever was learnt about the pace: it is the only way to learn better.
-        if is_full || (predicted > self.limits.deadline && !ahead.is_nothing()) {
+        let predicted = self.predict();
+        let room = (self.limits.queue + idle).saturating_sub(self.crowd.count()).min(self.fitting(predicted));
+        if room == 0
+            || self.crowd.of_client(client) >= self.limits.of_one_client(client, room) + idle
+            || self.crowd.of_site(client) >= self.limits.of_one_site(client, room) + idle
+            || self.is_closed
+        {
             self.stats.shed += 1;
             return Err(Refused { retry_after: predicted });
         }
@@ -153,7 +151,7 @@ impl<T> Scheduler<T> {
         self.next_id += 1;
         let deadline = now.saturating_add(self.limits.deadline);
         self.jobs.insert(id, Entry { client, demand: self.typical, deadline, state: State::Reserved });
-        self.count_waiting(client, self.typical);
+        self.crowd.add(client, self.load(self.typical));
         Ok(id)
     }
 
@@ -161,7 +159,7 @@ impl<T> Scheduler<T> {
     pub(super) fn submit(&mut self, id: JobId, demand: Demand, job: T) -> Result<Duration, T> {
         let Some(Entry { client, deadline, .. }) = self.jobs.get(&id) else { return Err(job) };
         let (client, deadline) = (*client, *deadline);
-        self.uncount_waiting(client, self.typical);
+        self.crowd.remove(client, self.load(self.typical));
         self.wait(id, client, demand, job);
         self.lines[demand.kind as usize].push(client, id);
         Ok(deadline)
@@ -229,7 +227,7 @@ impl<T> Scheduler<T> {
         let Some((Entry { client, deadline, .. }, true)) = self.release(id) else { return Some(job) };
         self.jobs.insert(id, Entry { client, demand, deadline, state: State::Reserved });
         self.wait(id, client, demand, job);
-        self.lines[demand.kind as usize].push_begun(client, id);
+        self.lines[demand.kind as usize].push_begun(id);
         None
     }
 
@@ -245,6 +243,7 @@ impl<T> Scheduler<T> {
 
     /// Takes out the jobs whose deadline is `now` or has passed, and gives back those that waited.
     pub(super) fn expire(&mut self, now: Duration) -> Vec<T> {
+        self.now = self.now.max(now);
         let is_late = |entry: &Entry<T>| entry.deadline <= now;
         let late = self.jobs.iter().take_while(|(_, entry)| is_late(entry));
         // What runs as a whole cannot be stopped, and is answered when it is done.
@@ -278,14 +277,14 @@ impl<T> Scheduler<T> {
         self.is_closed
     }
 
-    /// When a job that came now would be done.
-    pub(super) fn predict(&self, client: ClientAddress) -> Duration {
-        self.forecast.time(self.ahead_of(client), self.typical.load())
+    /// How long a job that came now would take if all that is ahead came first.
+    pub(super) fn predict(&self) -> Duration {
+        self.forecast.time(self.ahead(), self.typical.load())
     }
 
     pub(super) fn stats(&self) -> HashingStats {
         let running = self.workers.iter().map(|worker| worker.lanes + usize::from(worker.whole.is_some())).sum();
-        HashingStats { running, waiting: self.waiting, ..self.stats }
+        HashingStats { running, waiting: self.crowd.count(), ..self.stats }
     }
 
     /// How many more lanes `worker` should fill now.
@@ -313,13 +312,19 @@ impl<T> Scheduler<T> {
             let mut others = self.workers.iter().enumerate().filter(|(other, _)| *other != worker);
             others.any(|(_, other)| other.is_idle())
         };
+        let lanes_have_work = || state.lanes > 0 || self.lanes_wanted(worker) > 0;
+        let lanes_come_first = || match self.pressing(worker) {
+            Some(kind) => kind == Kind::Lane,
+            None => state.owed > 0,
+        };
         if self.is_closed
-            || (state.owed > 0 && (state.lanes > 0 || self.lanes_wanted(worker) > 0))
+            || self.lines[Kind::Whole as usize].len() + self.lines[Kind::MemoryHard as usize].len() == 0
             || (state.lanes > 0 && has_idle_neighbour())
+            || (lanes_have_work() && lanes_come_first())
         {
             return None;
         }
-        let first = |kind: Kind| self.lines[kind as usize].peek();
+        let first = |kind| self.first(kind);
         // The first of the memory-hard waits until it fits, and holds back those behind it, so that it does not wait for ever.
         let memory_hard = first(Kind::MemoryHard).filter(|id| {
             let memory = self.jobs.get(id).map_or(0, |entry| entry.demand.memory);
@@ -333,19 +338,47 @@ impl<T> Scheduler<T> {
         }
     }
 
+    /// Whether the oldest job that waits may be late unless it comes first.
+    pub(super) fn is_pressed(&self) -> bool {
+        let mut waiting = self.jobs.values().filter(|entry| matches!(entry.state, State::Waiting(_)));
+        waiting.next().is_some_and(|oldest| self.now.saturating_add(self.predict()) > oldest.deadline)
+    }
+
+    /// The kind of the oldest job that waits or runs in a lane of `worker`, when one that waits may be late.
+    fn pressing(&self, worker: usize) -> Option<Kind> {
+        let mut waiting = self.jobs.values().filter(|entry| match entry.state {
+            State::Waiting(_) => true,
+            State::InLane(other) => other == worker,
+            State::Reserved | State::Whole { .. } => false,
+        });
+        let oldest = waiting.next()?;
+        self.is_pressed().then_some(oldest.demand.kind)
+    }
+
+    /// The job of a line that is to be taken next: in turn, or the oldest.
+    fn first(&self, kind: Kind) -> Option<JobId> {
+        let in_turn = self.lines[kind as usize].peek()?;
+        if !self.is_pressed() {
+            return Some(in_turn);
+        }
+        let is_of_kind = |entry: &Entry<T>| entry.demand.kind == kind && matches!(entry.state, State::Waiting(_));
+        self.jobs.iter().find(|(_, entry)| is_of_kind(entry)).map(|(id, _)| *id)
+    }
+
     /// Takes the first job of a line to where `state` says.
     fn take(&mut self, kind: Kind, state: State<T>) -> Option<(JobId, T, Demand)> {
-        let id = self.lines[kind as usize].pop()?;
+        let id = self.first(kind)?;
         let entry = self.jobs.get_mut(&id)?;
         let (client, demand) = (entry.client, entry.demand);
         let State::Waiting(job) = std::mem::replace(&mut entry.state, state) else { return None };
-        self.uncount_waiting(client, demand);
+        self.lines[kind as usize].remove(client, id);
+        self.crowd.remove(client, self.load(demand));
         Some((id, job, demand))
     }
 
     /// Notes that a job waits; the caller puts it into its line.
     fn wait(&mut self, id: JobId, client: ClientAddress, demand: Demand, job: T) {
-        self.count_waiting(client, demand);
+        self.crowd.add(client, self.load(demand));
         if let Some(entry) = self.jobs.get_mut(&id) {
             entry.demand = demand;
             entry.state = State::Waiting(job);
@@ -375,11 +408,11 @@ impl<T> Scheduler<T> {
         let (entry, _) = self.release(id)?;
         match entry.state {
             State::Reserved => {
-                self.uncount_waiting(entry.client, entry.demand);
+                self.crowd.remove(entry.client, self.load(entry.demand));
                 None
             }
             State::Waiting(job) => {
-                self.uncount_waiting(entry.client, entry.demand);
+                self.crowd.remove(entry.client, self.load(entry.demand));
                 self.lines[entry.demand.kind as usize].remove(entry.client, id);
                 Some(job)
             }
@@ -387,30 +420,9 @@ impl<T> Scheduler<T> {
         }
     }
 
-    fn count_waiting(&mut self, client: ClientAddress, demand: Demand) {
-        let load = self.load(demand);
-        let standing = self.clients.entry(client).or_default();
-        standing.jobs += 1;
-        standing.load += load;
-        self.waiting += 1;
-    }
-
-    fn uncount_waiting(&mut self, client: ClientAddress, demand: Demand) {
-        let load = self.load(demand);
-        if let Some(standing) = self.clients.get_mut(&client) {
-            standing.jobs -= 1;
-            standing.load -= load;
-            if standing.jobs == 0 {
-                self.clients.remove(&client);
-            }
-        }
-        self.waiting -= 1;
-    }
-
-    /// What is done before a job that `client` brings now: all that runs, its own jobs, and of each other client as many.
-    fn ahead_of(&self, client: ClientAddress) -> Load {
-        let own = self.clients.get(&client).map_or(0, |standing| standing.jobs);
-        let mut ahead = Load::default();
+    /// All that runs and waits.
+    fn ahead(&self) -> Load {
+        let mut ahead = self.crowd.load();
         for worker in &self.workers {
             ahead += Load {
                 lane_jobs: worker.lanes,
@@ -418,17 +430,18 @@ impl<T> Scheduler<T> {
                 whole_rounds: worker.whole.unwrap_or_default(),
             };
         }
-        for (other, standing) in &self.clients {
-            let before = if *other == client { own } else { standing.jobs.min(own + 1) };
-            ahead += standing.load.share(before, standing.jobs);
-        }
         ahead
     }
 
-    /// Jobs that wait of all clients of one site.
-    fn jobs_of_site(&self, client: ClientAddress) -> usize {
-        let site = client.site();
-        self.clients.iter().filter(|(other, _)| other.site() == site).map(|(_, standing)| standing.jobs).sum()
+    /// How many jobs could be admitted, one after the other, until the last is expected to take too long; the first of them to
+    /// take the time `predicted`. What runs alone is let try whatever was learnt about the pace: it is the only way to learn
+    /// better.
+    fn fitting(&self, predicted: Duration) -> usize {
+        let more = self.limits.promise().checked_sub(predicted).map(|left| {
+            let each = self.forecast.delay(self.load(self.typical)).as_nanos().max(1);
+            1 + usize::try_from(left.as_nanos() / each).unwrap_or(usize::MAX - 1)
+        });
+        more.unwrap_or_else(|| usize::from(self.ahead().is_nothing()))
     }
 
     /// What a job comes to for those behind it. A memory-hard one counts for as many workers as stand still when memory is full of

@@ -4,6 +4,7 @@ mod door;
 mod properties;
 mod recorded;
 mod scheduler;
+mod storm;
 
 use std::time::Duration;
 
@@ -27,8 +28,9 @@ fn memory_hard(memory: u64) -> Demand {
     Demand { kind: Kind::MemoryHard, rounds: 1_000_000, memory }
 }
 
+/// A client of a site of its own.
 fn client(number: u8) -> ClientAddress {
-    ClientAddress::new([192, 0, 2, number].into())
+    ClientAddress::new([192, 0, number, 1].into())
 }
 
 /// Ten seconds for each job, and 256 of memory.

@@ -53,7 +53,7 @@ fn a2_one_client_cannot_fill_the_queue() {
 
 #[test]
 fn a2_a_few_clients_cannot_fill_the_queue() {
-    let mut scheduler = idle(limits(256), 1);
+    let mut scheduler = idle(Limits { deadline: Duration::from_mins(1), ..limits(256) }, 1);
     scheduler.bring(0, LANE, "running").expect("idle");
     scheduler.lanes_taken(0);
     // Twenty take what they can get, in turns.
@@ -72,6 +72,28 @@ fn a2_the_clients_of_one_site_cannot_fill_the_queue() {
     assert_eq!(admitted, 33, "half of the queue, and one worker is idle");
     scheduler.admit(subnet(2, 0), START).expect("another site");
     scheduler.admit(client(1), START).expect("an IPv4 address");
+
+    let mut scheduler: Scheduler<()> = idle(limits(64), 1);
+    let neighbour = |site: u8, number: u8| ClientAddress::new([192, 0, site, number].into());
+    let admitted = (0..=255).filter(|&number| scheduler.admit(neighbour(1, number), START).is_ok()).count();
+    assert_eq!(admitted, 33, "an IPv4 /24 likewise");
+    scheduler.admit(neighbour(2, 0), START).expect("another site");
+}
+
+#[test]
+fn a2_sites_take_turns() {
+    let mut scheduler = idle(limits(100), 1);
+    for (site, number, name) in [(1, 1, "a1"), (1, 2, "a2"), (1, 3, "a3"), (2, 1, "b"), (3, 1, "c")] {
+        let id = scheduler.admit(ClientAddress::new([192, 0, site, number].into()), START).expect("room");
+        scheduler.submit(id, LANE, name).expect("in time");
+    }
+    let order: Vec<&str> = std::iter::from_fn(|| {
+        let (id, name) = scheduler.take_lane(0)?;
+        scheduler.finish(id);
+        Some(name)
+    })
+    .collect();
+    assert_eq!(order, ["a1", "b", "c", "a2", "a3"]);
 }
 
 #[test]
@@ -98,15 +120,80 @@ fn a3_clients_take_turns() {
 }
 
 #[test]
-fn a3_a_wait_beyond_the_deadline_is_refused_with_its_length() {
+fn a3_a_wait_that_may_pass_the_deadline_is_refused_with_its_length() {
     let mut scheduler = idle(Limits { deadline: Duration::from_secs(1), ..limits(400) }, 1);
-    let admitted = (0..40).filter(|_| scheduler.bring(1, LANE, "job").is_ok()).count();
-    assert_eq!(admitted, 10, "ten of 100 ms fit into a second");
-    let refused = scheduler.bring(1, LANE, "late").expect_err("the eleventh does not");
-    assert_eq!(refused.retry_after, Duration::from_millis(1_100));
-    // Another client has its turn after one job of the first, not after ten.
-    scheduler.bring(2, LANE, "other").expect("soon");
-    assert_eq!(scheduler.predict(client(3)), Duration::from_millis(300));
+    for who in 0..7 {
+        scheduler.bring(who, LANE, "job").expect("seven of 100 ms fit into three quarters of a second");
+    }
+    let refused = scheduler.bring(7, LANE, "late").expect_err("the eighth does not");
+    assert_eq!(refused.retry_after, Duration::from_millis(800));
+}
+
+/// What fits before the deadline is shared like the places of the queue.
+#[test]
+fn a2_one_client_cannot_fill_the_time() {
+    let mut scheduler = idle(Limits { deadline: Duration::from_secs(2), ..limits(400) }, 1);
+    scheduler.bring(1, LANE, "running").expect("idle");
+    scheduler.lanes_taken(0);
+    scheduler.progress(0, 1_000_000, None);
+    let admitted =
+        |scheduler: &mut Scheduler<_>, who| (0..40).filter(|_| scheduler.bring(who, LANE, "x").is_ok()).count();
+    assert_eq!(admitted(&mut scheduler, 1), 3, "fourteen fit, then eleven, of which three are too many for one");
+    assert_eq!(admitted(&mut scheduler, 2), 3);
+    scheduler.bring(3, LANE, "other").expect("room");
+}
+
+#[test]
+fn a3_the_oldest_comes_first_when_turns_could_make_it_late() {
+    let mut scheduler = idle(Limits { deadline: Duration::from_secs(1), ..limits(400) }, 1);
+    for (who, name) in [(1, "a1"), (1, "a2"), (2, "b1"), (3, "c1")] {
+        scheduler.bring(who, LANE, name).expect("room");
+    }
+    let take = |scheduler: &mut Scheduler<&'static str>, millis| {
+        scheduler.expire(Duration::from_millis(millis));
+        let (id, name) = scheduler.take_lane(0)?;
+        scheduler.finish(id);
+        scheduler.progress(0, 0, None);
+        Some(name)
+    };
+    assert_eq!(take(&mut scheduler, 0), Some("a1"));
+    // Three wait, and a fourth that came now would be done after 400 ms: 600 ms are left for that.
+    assert_eq!(take(&mut scheduler, 600), Some("b1"));
+    scheduler.bring(4, LANE, "d1").expect("room");
+    assert_eq!(take(&mut scheduler, 601), Some("a2"));
+    assert_eq!(take(&mut scheduler, 602), Some("c1"));
+    assert_eq!(take(&mut scheduler, 603), Some("d1"));
+}
+
+#[test]
+fn a3_the_oldest_comes_first_whatever_does_it() {
+    let limits = Limits { deadline: Duration::from_secs(1), ..limits(400) };
+    for (oldest, other) in [(WHOLE, LANE), (LANE, WHOLE)] {
+        let mut scheduler = idle(limits, 1);
+        let (first, _) = (scheduler.bring(1, WHOLE, "first").expect("room"), scheduler.take_whole(0));
+        scheduler.finish(first);
+        scheduler.progress(0, 0, Some(whole(1_000_000)));
+        scheduler.bring(1, oldest, "oldest").expect("room");
+        scheduler.bring(2, other, "other").expect("room");
+        // Lanes are owed the time of a whole job, but not that of the oldest.
+        assert_eq!(scheduler.take_whole(0), None);
+        scheduler.expire(Duration::from_millis(900));
+        let taken = scheduler.whole_taken(0).or_else(|| scheduler.lanes_taken(0).pop());
+        assert_eq!(taken, Some("oldest"), "{oldest:?}");
+    }
+}
+
+/// However pressing whole jobs are, the lanes that stand still meanwhile were there before.
+#[test]
+fn a3_pressing_whole_jobs_do_not_stop_older_lanes() {
+    let mut scheduler = idle(Limits { deadline: Duration::from_secs(1), ..limits(400) }, 1);
+    let lane = scheduler.bring(1, LANE, "lane").expect("room");
+    scheduler.lanes_taken(0);
+    scheduler.bring(2, WHOLE, "whole").expect("room");
+    scheduler.expire(Duration::from_millis(900));
+    assert_eq!(scheduler.whole_taken(0), None);
+    scheduler.finish(lane);
+    assert_eq!(scheduler.whole_taken(0), Some("whole"));
 }
 
 #[test]
@@ -114,7 +201,7 @@ fn a_job_alone_is_let_try_whatever_the_pace_was() {
     let mut scheduler = idle(Limits { deadline: Duration::from_millis(200), ..limits(8) }, 1);
     let slow = Chunk { work: Work::Whole { rounds: 1_000_000 }, taken: Duration::from_secs(1) };
     scheduler.progress(0, 0, Some(slow));
-    assert!(scheduler.predict(client(1)) > Duration::from_millis(200));
+    assert!(scheduler.predict() > Duration::from_millis(200));
     scheduler.bring(1, LANE, "alone").expect("nothing is ahead");
     assert!(scheduler.bring(1, LANE, "second").is_err());
 }
@@ -208,7 +295,7 @@ fn the_wait_for_memory_is_foreseen() {
         scheduler.bring(1, memory_hard(256), "all of it").expect("room");
     }
     // One at a time though there are four workers: 4 × 95 ms, and the job itself.
-    assert_eq!(scheduler.predict(client(1)), Duration::from_millis(480));
+    assert_eq!(scheduler.predict(), Duration::from_millis(480));
 }
 
 /// Two fit into memory, so half of the workers stand still.
@@ -218,16 +305,16 @@ fn the_wait_for_memory_is_foreseen_where_it_does_not_divide() {
     for _ in 0..8 {
         scheduler.bring(1, memory_hard(100), "two fifths").expect("room");
     }
-    assert_eq!(scheduler.predict(client(1)), Duration::from_millis(8 * 95 / 2 + 100));
+    assert_eq!(scheduler.predict(), Duration::from_millis(8 * 95 / 2 + 100));
     scheduler.take_whole(0).expect("memory is free");
-    assert_eq!(scheduler.predict(client(1)), Duration::from_millis(8 * 95 / 2 + 100), "running, it counts as before");
+    assert_eq!(scheduler.predict(), Duration::from_millis(8 * 95 / 2 + 100), "running, it counts as before");
 }
 
 /// With many cores and little memory, what a job keeps from others is not its own time.
 #[test]
 fn a_memory_hard_job_alone_takes_its_own_time() {
     let mut scheduler: Scheduler<()> = Scheduler::new(limits(256), single_lanes(), 64, memory_hard(100));
-    assert_eq!(scheduler.predict(client(1)), Duration::from_millis(95));
+    assert_eq!(scheduler.predict(), Duration::from_millis(95));
     for number in 0..32 {
         scheduler.admit(client(number), START).expect("64 × 95 ms are less than ten seconds");
     }
