@@ -186,7 +186,7 @@ impl Ladder {
         if !(0..=99).contains(&share) {
             return Err(LadderError::Share);
         }
-        self.check_can_sign(row, at_once, now)?;
+        check_can_sign(row, at_once, now)?;
         let main = self.main(kid).ok_or_else(|| wrong(row, "it signs all new tokens; promote another"))?;
         if let Some(rising) =
             self.rows.iter().find(|other| other.share > 0 && other.kid != kid && other.kid != main.kid)
@@ -203,7 +203,7 @@ impl Ladder {
     /// [`LadderError::NoSuchKey`], [`LadderError::WrongState`], [`LadderError::TooSoon`].
     pub fn promote(&self, kid: &str, at_once: bool, now: Timestamp) -> Result<KeyStep, LadderError> {
         let row = self.find(kid)?;
-        self.check_can_sign(row, at_once, now)?;
+        check_can_sign(row, at_once, now)?;
         let before = self.rows.iter().filter(|other| other.kid != kid && state(other) == KeyState::Signing);
         let before = before.map(|other| self.change(other, KeyState::Accepted, 0, now));
         Ok(before.chain([self.change(row, KeyState::Signing, 100, now)]).collect())
@@ -265,21 +265,6 @@ impl Ladder {
         self.rows.iter().find(|row| row.kid == kid).ok_or_else(|| LadderError::NoSuchKey(kid.to_owned()))
     }
 
-    fn check_can_sign(&self, row: &KeyRow, at_once: bool, now: Timestamp) -> Result<(), LadderError> {
-        match state(row) {
-            // Known everywhere already; from accepted it is the way back.
-            KeyState::Signing | KeyState::Accepted => Ok(()),
-            KeyState::Published => match row.changed_at.checked_add(PUBLISHED_FIRST) {
-                Ok(from) if from > now && !at_once => {
-                    Err(LadderError::TooSoon { kid: row.kid.clone(), published_at: row.changed_at, from })
-                }
-                _ => Ok(()),
-            },
-            KeyState::Generated => Err(wrong(row, "publish it first")),
-            KeyState::Retired | KeyState::Revoked => Err(wrong(row, "generate another")),
-        }
-    }
-
     /// The row as read, if there is one, and as it is to be. What is no longer needed of a key is erased.
     fn change(&self, row: &KeyRow, to: KeyState, share: i64, now: Timestamp) -> (Option<KeyRow>, KeyRow) {
         let read = (self.has_row || row.kid != self.configured).then(|| row.clone());
@@ -292,6 +277,21 @@ impl Ladder {
 /// Where a row stands. One of a later version's states is taken for the safest.
 fn state(row: &KeyRow) -> KeyState {
     KeyState::of_name(&row.state).unwrap_or(KeyState::Revoked)
+}
+
+fn check_can_sign(row: &KeyRow, at_once: bool, now: Timestamp) -> Result<(), LadderError> {
+    match state(row) {
+        // Known everywhere already; from accepted it is the way back.
+        KeyState::Signing | KeyState::Accepted => Ok(()),
+        KeyState::Published => match row.changed_at.checked_add(PUBLISHED_FIRST) {
+            Ok(from) if from > now && !at_once => {
+                Err(LadderError::TooSoon { kid: row.kid.clone(), published_at: row.changed_at, from })
+            }
+            _ => Ok(()),
+        },
+        KeyState::Generated => Err(wrong(row, "publish it first")),
+        KeyState::Retired | KeyState::Revoked => Err(wrong(row, "generate another")),
+    }
 }
 
 fn wrong(row: &KeyRow, wanted: &'static str) -> LadderError {

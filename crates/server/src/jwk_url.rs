@@ -8,7 +8,7 @@ use countersign_formats::jwt::{Algorithm, KeySet, VerifyingKey};
 use tokio::time::Instant;
 
 /// How long a set is good for. `PyJWT` 2.15 `PyJWKClient`, `lifespan`.
-const LIFESPAN: Duration = Duration::from_secs(300);
+const LIFESPAN: Duration = Duration::from_mins(5);
 /// A set is fetched again when half of its life is over, so that a short outage of the other server is not felt.
 const FRESH: Duration = Duration::from_secs(150);
 /// After a failure.
@@ -36,8 +36,8 @@ impl JwkUrl {
     pub(crate) async fn keep(self, authority: Authority, mut fetched: Option<Instant>) {
         loop {
             let due = match fetched {
-                Some(fetched) if fetched.elapsed() < FRESH => FRESH - fetched.elapsed(),
-                _ => RETRY,
+                Some(fetched) => FRESH.checked_sub(fetched.elapsed()).unwrap_or(RETRY),
+                None => RETRY,
             };
             authority.key_ring().fetch_wanted(due).await;
             if self.fetch(&authority).await {

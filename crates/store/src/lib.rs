@@ -40,7 +40,6 @@ mod migrate;
 mod outstanding;
 mod remembered;
 mod signing_keys;
-mod signing_keys;
 mod statements;
 mod survey;
 mod tokens;
@@ -213,6 +212,11 @@ impl Store {
     pub async fn check_statements(&self, apps: &InstalledApps) -> Result<(), StoreError> {
         for statement in statements::of(*apps, self.users(), self.record_statements()) {
             self.driver().prepare(statement.text.as_ref()).await?;
+        }
+        if self.driver().writes_in_with() {
+            for statement in statements::of_postgres(*apps, self.record_statements()) {
+                self.driver().prepare(statement.text.as_ref()).await?;
+            }
         }
         Ok(())
     }

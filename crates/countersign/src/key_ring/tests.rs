@@ -96,7 +96,7 @@ async fn j3_unknown_kids_have_keys_fetched_every_thirty_seconds_at_most() {
         let (ring, fetches) = (Arc::clone(&ring), Arc::clone(&fetches));
         async move {
             loop {
-                ring.fetch_wanted(Duration::from_secs(86_400)).await;
+                ring.fetch_wanted(Duration::from_hours(24)).await;
                 fetches.fetch_add(1, Ordering::Relaxed);
                 ring.fetch_ended();
             }

@@ -18,15 +18,12 @@ impl Rows {
 
     fn make(&mut self, step: KeyStep) {
         for (read, row) in step {
-            match self.0.iter_mut().find(|known| known.kid == row.kid) {
-                Some(known) => {
-                    assert_eq!(read.as_ref(), Some(&*known), "a step stands on what was read");
-                    *known = row;
-                }
-                None => {
-                    assert_eq!(read, None, "{row:?}");
-                    self.0.push(row);
-                }
+            if let Some(known) = self.0.iter_mut().find(|known| known.kid == row.kid) {
+                assert_eq!(read.as_ref(), Some(&*known), "a step stands on what was read");
+                *known = row;
+            } else {
+                assert_eq!(read, None, "{row:?}");
+                self.0.push(row);
             }
         }
     }

@@ -286,8 +286,11 @@ fn django_settings(keys: &[(String, String, String)], configured: bool) -> Strin
         );
         classes.push(format!("countersign_keys.{class}"));
     }
-    let classes: String = classes.iter().map(|class| format!("    \"{class}\",\n")).collect();
-    let _ = write!(text, "\n# In Django's settings.\nSIMPLE_JWT[\"AUTH_TOKEN_CLASSES\"] = (\n{classes})\n");
+    text.push_str("\n# In Django's settings.\nSIMPLE_JWT[\"AUTH_TOKEN_CLASSES\"] = (\n");
+    for class in classes {
+        let _ = writeln!(text, "    \"{class}\",");
+    }
+    text.push_str(")\n");
     text
 }
 

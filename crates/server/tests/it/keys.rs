@@ -165,7 +165,7 @@ fn tokens_of_several_keys_are_accepted(kind: Kind) {
     let (one, two, other) = (key(1, "one"), key(2, "two"), key(3, "one"));
     let file = folder.path().join("set.json");
     std::fs::write(&file, key_set(&[&one, &two])).expect("written");
-    let keys = format!("[simple_jwt]\naccepted_keys = [{{ key_set_file = {file:?} }}]\n");
+    let keys = format!("[simple_jwt]\naccepted_keys = [{{ key_set_file = \"{}\" }}]\n", file.display());
     let (_database, server) = start(kind, &keys);
     assert_eq!([&one, &two, &other].map(|key| whoami(&server, &token(key))), [200, 200, 401]);
     let access = log_in(&server).json()["access"].as_str().expect("a token").to_owned();

@@ -1,5 +1,7 @@
 //! Keys in all their forms, and what binds them to an algorithm.
 
+use base64::Engine as _;
+
 use super::*;
 
 macro_rules! key_file {
@@ -208,7 +210,6 @@ fn j9_damaged_keys_are_refused() {
         jwk["d"] = (if d.starts_with('A') { "B" } else { "A" }.to_owned() + &d[1..]).into();
         assert!(matches!(SigningKey::read(other, &jwk.to_string()).unwrap_err(), KeyError::Invalid(_)), "{other}");
     }
-    use base64::Engine as _;
     let engine = base64::engine::general_purpose::STANDARD;
     let pem = key_file!("ed25519.spki.pem");
     let der = engine.decode(pem.lines().filter(|line| !line.starts_with('-')).collect::<String>()).unwrap();
