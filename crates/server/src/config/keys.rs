@@ -355,7 +355,7 @@ mod tests {
             ),
             (
                 "algorithm = \"EdDSA\"".to_owned(),
-                "countersign.toml: simple_jwt.signing_key: is missing, and so is verifying_key; EdDSA signs",
+                "countersign.toml:3: simple_jwt.signing_key: is missing, and so is verifying_key; EdDSA signs",
             ),
             (
                 "algorithm = \"none\"".to_owned(),
