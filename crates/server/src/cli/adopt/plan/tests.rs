@@ -129,7 +129,7 @@ fn key_pairs_are_carried_over() {
     found["simple_jwt"]["verifying_key"] = json!(key_file!("p384.spki.pem"));
     let unfit = plan_with(&found, SecretsIn::File, &[]);
     let ids: Vec<_> = unfit.findings.iter().map(|finding| finding.id).collect();
-    assert_eq!(ids, ["jwt-key"]);
+    assert_eq!(ids, ["jwt-key", "authentication-classes"]);
     found["simple_jwt"]["hooks"]["JWK_URL"] = json!("https://keys.example/jwks");
     let fetching = plan_with(&found, SecretsIn::File, &[]);
     assert_eq!(table(&fetching, "simple_jwt"), ["algorithm = \"ES256\"", "jwk_url = \"https://keys.example/jwks\""]);
