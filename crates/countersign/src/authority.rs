@@ -13,6 +13,7 @@ use crate::hashing::{Hashing, HashingStats};
 use crate::key_ring::KeyRing;
 use crate::session_counts::{SessionCounters, SessionCounts};
 use crate::settings::Settings;
+use crate::throttle::Throttling;
 
 /// The table of DRF's `authtoken` app.
 pub const AUTHTOKEN_TABLE: &str = "authtoken_token";
@@ -33,6 +34,7 @@ struct Inner {
     families: Option<FamilyKeys>,
     session_counters: SessionCounters,
     hashing: Hashing,
+    throttling: Throttling,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
@@ -83,6 +85,7 @@ impl AuthorityBuilder {
         let families = settings.sessions.is_some().then(|| FamilyKeys::of(&settings.simple_jwt.signing_key));
         let key_ring = KeyRing::new(&settings.simple_jwt);
         let hashing = Hashing::start(&settings.hashing, &settings.hashers);
+        let throttling = Throttling::start(&settings.throttling, &settings.simple_jwt.signing_key).await;
         let session_counters = SessionCounters::default();
         Ok(Authority {
             inner: Arc::new(Inner {
@@ -95,6 +98,7 @@ impl AuthorityBuilder {
                 families,
                 session_counters,
                 hashing,
+                throttling,
                 clock,
                 entropy,
             }),
@@ -170,6 +174,10 @@ impl Authority {
 
     pub(crate) fn hashing(&self) -> &Hashing {
         &self.inner.hashing
+    }
+
+    pub(crate) fn throttling(&self) -> &Throttling {
+        &self.inner.throttling
     }
 
     /// `N` random bytes.

@@ -9,4 +9,6 @@ mod knox;
 mod logins;
 mod policies;
 mod race;
+mod redis;
 mod sessions;
+mod throttles;
