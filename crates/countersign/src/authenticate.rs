@@ -232,6 +232,8 @@ impl Authority {
     async fn by_basic(&self, headers: &HeaderMap, client: ClientAddress) -> Result<Option<Principal>, Failure> {
         let Some(header) = joined(headers, &AUTHORIZATION) else { return Ok(None) };
         let Some(credentials) = after_keyword(&header, "Basic") else { return Ok(None) };
+        // Base64 as Python reads it skips the comma of a repeated header, and whatever comes after the padding.
+        let is_repeated = matches!(header, Cow::Owned(_));
         let word = match credentials {
             Words::None => return Err(Failure::BadHeader("Invalid basic header. No credentials provided.")),
             Words::Many => {
@@ -240,6 +242,7 @@ impl Authority {
             Words::One(word) => word,
         };
         let (username, password) = decode_basic(word)
+            .filter(|_| !is_repeated)
             .ok_or(Failure::BadHeader("Invalid basic header. Credentials not correctly base64 encoded."))?;
         let credentials = Credentials::new(&username, Password::new(password)).from_address(client);
         let user = self.login(credentials).await?.ok_or(Failure::InvalidBasicCredentials)?;
@@ -417,8 +420,8 @@ fn words(mut header: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// The field's value; repeated fields joined by a comma, as a WSGI server hands them over. A joined value is refused by every
-/// scheme, since the words no longer fit.
+/// The field's value; repeated fields joined by a comma, as a WSGI server hands them over. A joined value lets nobody in: no token
+/// holds a comma, and Basic refuses it.
 pub(crate) fn joined<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Cow<'a, [u8]>> {
     let mut values = headers.get_all(name).iter();
     let first = values.next()?.as_bytes();

@@ -87,12 +87,15 @@ struct CommandError(String);
 #[must_use]
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    let _ = tracing_subscriber::fmt()
+    // Not `try_init`, which would also take in what the `log` crate carries: the driver of PostgreSQL writes the parameters of its
+    // statements there, tokens and hashes among them (SECURITY S2).
+    let subscriber = tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_env("COUNTERSIGN_LOG").unwrap_or_else(|_| "warn".into()),
         )
         .with_writer(std::io::stderr)
-        .try_init();
+        .finish();
+    let _ = tracing::subscriber::set_global_default(subscriber);
     match execute(cli) {
         Ok(code) => code,
         Err(error) => {

@@ -26,14 +26,14 @@ pub(crate) enum NumProxies {
 
 /// `trusted_proxies`: the networks whose word about clients is taken (SECURITY G1).
 #[derive(Clone, Debug, Default)]
-pub(crate) struct TrustedProxies(Vec<IpNet>);
+pub struct TrustedProxies(Vec<IpNet>);
 
 impl TrustedProxies {
     /// Reads networks (`10.0.0.0/8`) and single addresses.
     ///
     /// # Errors
     /// The first text that is neither.
-    pub(crate) fn parse(texts: &[String]) -> Result<Self, &str> {
+    pub fn parse(texts: &[String]) -> Result<Self, &str> {
         let network = |text: &String| text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).ok();
         texts.iter().map(|text| network(text).ok_or(text.as_str())).collect::<Result<_, _>>().map(Self)
     }
@@ -44,7 +44,8 @@ impl TrustedProxies {
     }
 
     /// Whom a request counts against that came over a connection from `peer`.
-    pub(crate) fn client_of(&self, peer: IpAddr, headers: &HeaderMap) -> ClientAddress {
+    #[must_use]
+    pub fn client_of(&self, peer: IpAddr, headers: &HeaderMap) -> ClientAddress {
         self.client(peer.to_canonical(), headers).into()
     }
 
@@ -73,7 +74,8 @@ impl TrustedProxies {
     }
 
     /// Whether a connection from `peer` comes from a declared proxy.
-    pub(crate) fn sent(&self, peer: IpAddr) -> bool {
+    #[must_use]
+    pub fn sent(&self, peer: IpAddr) -> bool {
         self.contains(peer.to_canonical())
     }
 

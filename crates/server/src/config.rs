@@ -108,8 +108,22 @@ pub(crate) enum SchemeChoice {
 pub struct ConfigError(String);
 
 impl ConfigError {
+    /// An error of this text, on one line whatever the configuration holds: what steers a terminal or turns the direction of
+    /// writing is escaped.
     pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        let text: String = text.into();
+        let is_plain = |letter: char| {
+            !letter.is_control()
+                && !matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        };
+        if text.chars().all(is_plain) {
+            return Self(text);
+        }
+        let mut plain = String::with_capacity(text.len() + 16);
+        for letter in text.chars() {
+            if is_plain(letter) { plain.push(letter) } else { plain.extend(letter.escape_default()) }
+        }
+        Self(plain)
     }
 }
 
@@ -176,6 +190,14 @@ mod tests {
             assert!(refusal.starts_with(expected), "{refusal}");
             assert!(!refusal.contains('\n'), "{refusal}");
         }
+    }
+
+    /// Found by fuzzing: a key with an escape sequence went to the terminal as it was.
+    #[test]
+    fn s2_an_error_never_steers_the_terminal() {
+        let refusal = refusal("[users]\n\u{1b}sername = 1");
+        assert!(refusal.starts_with("countersign.toml:4: users.\\u{1b}sername: invalid unquoted key"), "{refusal}");
+        assert!(!self::refusal("\"a\u{202e}b\" = 1").contains('\u{202e}'));
     }
 
     #[test]

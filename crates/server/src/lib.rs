@@ -24,4 +24,6 @@ mod walkthrough;
 
 pub use app::App;
 pub use cli::run;
+pub use client::TrustedProxies;
 pub use config::{Config, ConfigError};
+pub use site::Site;

@@ -3,6 +3,7 @@
 mod keys;
 mod made;
 mod recorded;
+mod register;
 mod requirements;
 mod wycheproof;
 

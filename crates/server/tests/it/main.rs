@@ -1,5 +1,6 @@
 //! Black-box tests: a real server on a real socket, with a clock that the test sets.
 
+mod canary;
 mod claims;
 mod database;
 mod exchanges;
@@ -10,5 +11,6 @@ mod logins;
 mod policies;
 mod race;
 mod redis;
+mod register;
 mod sessions;
 mod throttles;
