@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use countersign_formats::json::Value;
-use countersign_formats::jwt::{Cause, Claims, Refusal, TokenType, check_token, decode};
+use countersign_formats::jwt::{Cause, Claims, Refusal, TokenType, check_token};
 use countersign_formats::password::Password;
 use countersign_formats::scan;
 use countersign_store::{TokenTable, User, UserId};
@@ -357,7 +357,7 @@ impl Authority {
         let now = self.now();
         let mut refusals = Vec::new();
         // Signature and times are the same for every class; only the type, and the blacklist of sliding tokens, differ.
-        let decoded = decode(token, &settings.verifying_keys, &settings.rules, now);
+        let decoded = self.decode(token, now).await;
         for class in &settings.auth_token_classes {
             let refusal = match &decoded {
                 Err(refusal) => refusal.clone(),

@@ -11,6 +11,7 @@ use crate::clock::{Clock, Entropy, EntropyFailed, SystemClock, SystemEntropy, fr
 use crate::declared_claims::ClaimReader;
 use crate::family::FamilyKeys;
 use crate::hashing::{Hashing, HashingStats};
+use crate::key_ring::KeyRing;
 use crate::last_seen::LastSeen;
 use crate::revocation::Revocations;
 use crate::session_counts::{SessionCounters, SessionCounts};
@@ -32,6 +33,7 @@ struct Inner {
     user_id: UserIdSource,
     claims: Option<ClaimReader>,
     tokens: Option<TokenTable>,
+    key_ring: KeyRing,
     families: Option<FamilyKeys>,
     session_counters: SessionCounters,
     last_seen: Option<LastSeen>,
@@ -98,6 +100,7 @@ impl AuthorityBuilder {
         let claims = ClaimReader::of(&store, &settings.claims).await?;
         let tokens = if settings.apps.authtoken { Some(store.token_table(AUTHTOKEN_TABLE).await?) } else { None };
         let families = settings.sessions.is_some().then(|| FamilyKeys::of(&settings.simple_jwt.signing_key));
+        let key_ring = KeyRing::new(&settings.simple_jwt);
         let hashing = Hashing::start(&settings.hashing, &settings.hashers);
         let throttling = Throttling::start(&settings.throttling, &settings.simple_jwt.signing_key).await;
         let session_counters = SessionCounters::default();
@@ -111,6 +114,7 @@ impl AuthorityBuilder {
                 user_id,
                 claims,
                 tokens,
+                key_ring,
                 families,
                 session_counters,
                 last_seen,
@@ -162,6 +166,12 @@ impl Authority {
     /// DRF's own token table, when the app is installed.
     pub(crate) fn tokens(&self) -> Option<&TokenTable> {
         self.inner.tokens.as_ref()
+    }
+
+    /// The keys in force.
+    #[must_use]
+    pub fn key_ring(&self) -> &KeyRing {
+        &self.inner.key_ring
     }
 
     /// What ids of sessions and successors are derived with, while there are sessions.

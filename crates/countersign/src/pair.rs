@@ -1,9 +1,7 @@
 //! SimpleJWT's views as decisions: obtain, refresh, rotate, verify, blacklist, and the sliding kind.
 
 use countersign_formats::json::Value;
-use countersign_formats::jwt::{
-    Cause, Claims, Lifetime, Refusal, TokenType, check_claim_not_expired, check_token, decode,
-};
+use countersign_formats::jwt::{Cause, Claims, Lifetime, Refusal, TokenType, check_claim_not_expired, check_token};
 use countersign_store::{Blacklisting, NewSession, OutstandingToken, Rotation, User, UserId};
 use jiff::Timestamp;
 use md5::{Digest as _, Md5};
@@ -121,7 +119,7 @@ impl Authority {
     async fn refresh_alone(&self, token: &str, client: Client<'_>) -> Result<Refreshed, Failure> {
         let now = self.now();
         let settings = &self.settings().simple_jwt;
-        let mut claims = self.decoded(token, now)?;
+        let mut claims = self.decoded(token, now).await?;
         let rotates = settings.rotate_refresh_tokens;
         let is_recorded = rotates && self.settings().apps.token_blacklist && self.jti_of(&claims).is_some();
         let user = match self.refreshed_by(&claims, now).await {
@@ -329,7 +327,7 @@ impl Authority {
     /// Steps 1 to 15 of SPEC §6.3.
     async fn accept(&self, token: &str, class: TokenType, now: Timestamp) -> Result<Claims, Failure> {
         let settings = &self.settings().simple_jwt;
-        let claims = self.decoded(token, now)?;
+        let claims = self.decoded(token, now).await?;
         if let Some(refusal) = self.blacklist_refusal(class, &claims).await? {
             return Err(Failure::Token(refusal));
         }
@@ -338,14 +336,15 @@ impl Authority {
     }
 
     /// Steps 1 to 10.
-    pub(crate) fn decoded(&self, token: &str, now: Timestamp) -> Result<Claims, Failure> {
-        let settings = &self.settings().simple_jwt;
-        decode(token.as_bytes(), &settings.verifying_keys, &settings.rules, now).map_err(Failure::Token)
+    pub(crate) async fn decoded(&self, token: &str, now: Timestamp) -> Result<Claims, Failure> {
+        self.decode(token.as_bytes(), now).await.map_err(Failure::Token)
     }
 
     pub(crate) fn sign(&self, claims: &Claims) -> String {
         let settings = &self.settings().simple_jwt;
-        claims.sign_with(&settings.signing_key, &settings.rules)
+        let keys = self.key_ring().current();
+        let key = keys.signing_for(claims.id(&settings.rules).unwrap_or_default());
+        claims.sign_with(key.unwrap_or(&settings.signing_key), &settings.rules)
     }
 
     /// The rows a login leaves: `last_login` under `UPDATE_LAST_LOGIN`, the outstanding token with the blacklist app, the session.

@@ -44,7 +44,7 @@ impl Authority {
     /// [`refresh`](Self::refresh) where there are sessions.
     pub(crate) async fn refresh_in_family(&self, token: &str, client: Client<'_>) -> Result<Refreshed, Failure> {
         let now = self.now_stored();
-        let mut claims = self.accept_unless_void(token, TokenType::Refresh, now)?;
+        let mut claims = self.accept_unless_void(token, TokenType::Refresh, now).await?;
         check_issuer_is_text(&claims)?;
         let guest = self.guest(&mut claims, client, "refresh", now)?;
         let (facts, is_revoked) = tokio::join!(
@@ -162,7 +162,7 @@ impl Authority {
     /// [`verify`](Self::verify) where there are sessions: whether the token would be accepted now.
     pub(crate) async fn verify_in_family(&self, token: &str, client: Client<'_>) -> Result<(), Failure> {
         let now = self.now_stored();
-        let mut claims = self.accept_unless_void(token, TokenType::Untyped, now)?;
+        let mut claims = self.accept_unless_void(token, TokenType::Untyped, now).await?;
         let settings = &self.settings().simple_jwt;
         let is = |kind: TokenType| check_token(&claims, kind, &settings.rules, now).is_ok();
         let is_refresh = is(TokenType::Refresh);
@@ -196,7 +196,7 @@ impl Authority {
     /// exchanged a moment ago, whose answer was lost, may end it too.
     pub(crate) async fn log_out_of_family(&self, token: &str, client: Client<'_>) -> Result<(), Failure> {
         let now = self.now_stored();
-        let text = self.accept_unless_void(token, TokenType::Refresh, now)?;
+        let text = self.accept_unless_void(token, TokenType::Refresh, now).await?;
         let mut claims = text.clone();
         let mut guest = self.guest(&mut claims, client, "blacklist", now)?;
         let user = match claims.get(&self.settings().simple_jwt.user_id_claim) {
@@ -347,9 +347,9 @@ impl Authority {
     }
 
     /// Steps 1 to 15 of SPEC §6.3 but the blacklist, which has its say in the family's facts.
-    fn accept_unless_void(&self, token: &str, class: TokenType, now: Timestamp) -> Result<Claims, Failure> {
+    async fn accept_unless_void(&self, token: &str, class: TokenType, now: Timestamp) -> Result<Claims, Failure> {
         let settings = &self.settings().simple_jwt;
-        let claims = self.decoded(token, now)?;
+        let claims = self.decoded(token, now).await?;
         check_token(&claims, class, &settings.rules, now).map_err(Failure::Token)?;
         Ok(claims)
     }

@@ -328,6 +328,8 @@ pub struct SimpleJwt {
     pub signing_key: SigningKey,
     /// Whether tokens are given out. Where only public keys are known they are not, and `signing_key` makes none.
     pub issues: bool,
+    /// Whether further keys are fetched (`JWK_URL`): only they and `verifying_keys` are verified with then.
+    pub fetches_keys: bool,
     /// What tokens are verified with.
     pub verifying_keys: Vec<VerifyingKey>,
     /// AUDIENCE, ISSUER, LEEWAY, `TOKEN_TYPE_CLAIM`, `JTI_CLAIM`.
@@ -364,6 +366,7 @@ impl SimpleJwt {
             blacklist_after_rotation: false,
             update_last_login: false,
             issues: true,
+            fetches_keys: false,
             verifying_keys: vec![signing_key.verifying_key()],
             signing_key,
             rules: Rules::default(),

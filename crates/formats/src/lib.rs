@@ -8,6 +8,7 @@ pub mod django_time;
 pub mod drf_datetime;
 pub mod json;
 pub mod jwt;
+pub mod key_encryption;
 pub mod knox_token;
 pub mod native_token;
 pub mod negotiation;

@@ -16,10 +16,14 @@ use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::config::{Config, Pruning, Resource, SchemeChoice};
 use crate::database::{SESSIONS_OFF, TRIGGERS_MISSING};
 use crate::head_timer::HeadTimer;
+use crate::jwk_url::JwkUrl;
+use crate::ladder::{Follower, note_seen};
 use crate::pruning::prune;
 use crate::routes::Routes;
 use crate::view::View;
@@ -44,6 +48,9 @@ pub struct App {
     has_own_tables: bool,
     /// Whether sessions see what Django does to users.
     has_triggers: bool,
+    /// What is kept up to date beside the requests.
+    ladder: Option<Follower>,
+    jwk_url: Option<(JwkUrl, Option<Instant>)>,
 }
 
 impl App {
@@ -82,6 +89,14 @@ impl App {
         }
         let building = Authority::builder(store.clone(), config.settings).clock(clock).entropy(entropy).build();
         let authority = Box::pin(building).await?; // large: what it starts
+        let ladder = Follower::begin(&authority, &store, config.ladder).await?;
+        let jwk_url = match config.jwk_url {
+            Some(jwk_url) => {
+                let fetched = jwk_url.begin(&authority).await;
+                Some((jwk_url, fetched))
+            }
+            None => None,
+        };
         let (mut views, mut members) = (HashMap::new(), HashMap::new());
         for resource in config.resources {
             let (path, names_one) = (resource.path.clone(), resource.names_one);
@@ -95,6 +110,7 @@ impl App {
             views,
             members,
             probes: config.probes,
+            published: config.published,
         };
         Ok(Self {
             routes: Arc::new(routes),
@@ -107,6 +123,8 @@ impl App {
             pruning: config.pruning,
             has_own_tables,
             has_triggers,
+            ladder,
+            jwk_url,
         })
     }
 
@@ -135,6 +153,13 @@ impl App {
             tracing::warn!("{TRIGGERS_MISSING}; run `countersign migrate`");
         }
         let pruning = self.pruning.map(|pruning| tokio::spawn(prune(self.authority.clone(), pruning)));
+        let mut beside = JoinSet::new();
+        if let Some(ladder) = self.ladder {
+            beside.spawn(ladder.follow(self.authority.clone()));
+        }
+        if let Some((jwk_url, fetched)) = self.jwk_url {
+            beside.spawn(jwk_url.keep(self.authority.clone(), fetched));
+        }
         let graceful = GracefulShutdown::new();
         let mut builder = http1::Builder::new();
         builder
@@ -177,8 +202,12 @@ impl App {
         if tokio::time::timeout(self.shutdown_timeout, graceful.shutdown()).await.is_err() {
             tracing::warn!("some requests were still running at the end of limits.shutdown_timeout");
         }
+        beside.shutdown().await;
         drop(end);
         let _ = last_seen.await;
+        if let Err(error) = note_seen(&self.store, &self.authority).await {
+            tracing::warn!(%error, "who was seen with tokens of old keys could not be noted");
+        }
         if tokio::time::timeout(LAST_EVENTS, self.authority.flush_events()).await.is_err() {
             tracing::error!("the database took too long to take the last events, which are lost");
         }

@@ -4,6 +4,7 @@ mod adopt;
 mod demo;
 mod doctor;
 mod events;
+mod keys;
 mod prompt;
 mod serve;
 mod session_list;
@@ -68,6 +69,9 @@ enum Command {
     /// See and end sessions.
     #[command(subcommand)]
     Sessions(sessions::SessionsCommand),
+    /// Go from one signing key to the next without a logout, or end one at once.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Check the configuration, and nothing else.
     Check,
     /// Check configuration, database and clock for silent faults. Exit code 0: none, 1: warnings, 2: errors.
@@ -144,6 +148,7 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Flushexpiredtokens => small_runtime()?.block_on(tokens::flush_expired(&source.load(None)?))?,
         Command::Events(args) => small_runtime()?.block_on(events::events(&source.load(None)?, &args))?,
         Command::Sessions(command) => small_runtime()?.block_on(sessions::sessions(source.load(None)?, &command))?,
+        Command::Keys(command) => small_runtime()?.block_on(keys::keys(&source.load(None)?, command))?,
         Command::Check => {
             warn(&source.load(None)?);
             println!("The configuration holds together.");

@@ -33,10 +33,14 @@ use http::Method;
 
 use crate::database::Database;
 use crate::endpoints::Endpoint;
+use crate::jwk_url::JwkUrl;
+use crate::ladder::LadderSettings;
 use crate::probes::Probe;
+use crate::published::Published;
 use crate::view::ViewSettings;
 
 pub(crate) use pruning::Pruning;
+pub(crate) use duration::Length;
 pub(crate) use source::Overrides;
 
 /// A length of time as the file's are written.
@@ -60,6 +64,9 @@ pub struct Config {
     pub(crate) append_slash: bool,
     pub(crate) resources: Vec<Resource>,
     pub(crate) probes: Vec<(String, Probe)>,
+    pub(crate) published: Vec<(String, Published)>,
+    pub(crate) jwk_url: Option<JwkUrl>,
+    pub(crate) ladder: LadderSettings,
     pub(crate) password_validators: Validators,
     pub(crate) header_timeout: Duration,
     pub(crate) shutdown_timeout: Duration,

@@ -14,6 +14,7 @@ use hyper::body::{Bytes, Incoming};
 
 use crate::pages;
 use crate::probes::Probe;
+use crate::published::Published;
 use crate::security_headers::with_security_headers;
 use crate::view::{View, ViewSettings};
 
@@ -28,6 +29,7 @@ pub(crate) struct Routes {
     /// Views of what one more segment names, by the path before it.
     pub(crate) members: HashMap<String, View>,
     pub(crate) probes: Vec<(String, Probe)>,
+    pub(crate) published: Vec<(String, Published)>,
 }
 
 /// What the last segment of a request's path names.
@@ -59,6 +61,9 @@ impl Routes {
         let path = percent_decoded(request.uri().path()).into_owned();
         if let Some((_, probe)) = self.probes.iter().find(|(probed, _)| *probed == path) {
             return probe.answer(&self.authority, request.method()).await;
+        }
+        if let Some((_, document)) = self.published.iter().find(|(known, _)| *known == path) {
+            return document.answer(&self.authority, request.method(), request.headers());
         }
         if let Some((view, name)) = self.member(&path) {
             request.extensions_mut().insert(Member(name.to_owned()));

@@ -9,7 +9,7 @@ use crate::tokens::{DEFAULT_TABLE, TokenStatements};
 use crate::user_table::UserTable;
 use crate::{
     InstalledApps, devices, django_sessions, events, families, knox, native_tokens, outstanding, pruning,
-    revocation_feed, revocations,
+    revocation_feed, revocations, signing_keys,
 };
 
 /// A statement as the lists know it.
@@ -147,6 +147,11 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
             revocation_feed::PAGE,
             revocation_feed::LAST,
             revocation_feed::AFTER,
+            signing_keys::KEYS,
+            signing_keys::INSERT,
+            signing_keys::CHANGE,
+            signing_keys::SEEN,
+            signing_keys::USES,
         ]);
         if apps.token_blacklist {
             statements.extend(listed![

@@ -11,9 +11,8 @@ const HEADER: &str = "header";
 const PAYLOAD: &str = "payload";
 const SIGNATURE: &str = "signature";
 
-/// Bytes of the longest signature that needs no memory of its own: HS512's (ES256 and Ed25519 have as many), rounded up to what
-/// base64 decodes at once.
-const LONGEST_SIGNATURE: usize = 66;
+/// Bytes of the longest signature that is not RSA's, ES512's: those are decoded without an allocation.
+const LONGEST_SIGNATURE: usize = 132;
 
 /// Signs claims as they stand. The header is exactly `{"alg":"…","typ":"JWT"}`; the payload compact ASCII JSON.
 #[must_use]
@@ -36,8 +35,8 @@ pub fn signed_part(token: &[u8]) -> Option<&[u8]> {
     Some(&token[..dot])
 }
 
-/// Steps 1 to 3: takes the envelope apart, checks header and signature, and returns the payload's bytes.
-pub(super) fn open(token: &[u8], keys: &[VerifyingKey], rules: &Rules) -> Result<Vec<u8>, Cause> {
+/// Steps 1 to 3: takes the envelope apart, checks header and signature, and returns the payload's bytes and the key's place.
+pub(super) fn open(token: &[u8], keys: &[VerifyingKey], rules: &Rules) -> Result<(Vec<u8>, usize), Cause> {
     if token.len() > rules.max_len {
         return Err(Cause::TooLong(rules.max_len));
     }
@@ -58,14 +57,14 @@ pub(super) fn open(token: &[u8], keys: &[VerifyingKey], rules: &Rules) -> Result
         &longer
     };
     // Nearly always the header is one that some key's tokens have: nothing in it needs reading then.
-    if let Some(usual) = keys.iter().find(|key| key.usual_header().as_bytes() == header) {
-        verify(signed, signature, keys, usual.algorithm().name(), usual.kid())?;
+    let key = if let Some(usual) = keys.iter().find(|key| key.usual_header().as_bytes() == header) {
+        verify(signed, signature, keys, usual.algorithm().name(), usual.kid())?
     } else {
         let header = check_header(&unwrap_part(header, HEADER, rules)?, rules)?;
         let name = |member| header.get(member).and_then(Value::as_str);
-        verify(signed, signature, keys, name("alg").ok_or(Cause::Algorithm)?, name("kid"))?;
-    }
-    unwrap_part(payload, PAYLOAD, rules)
+        verify(signed, signature, keys, name("alg").ok_or(Cause::Algorithm)?, name("kid"))?
+    };
+    Ok((unwrap_part(payload, PAYLOAD, rules)?, key))
 }
 
 /// What stands before and after the first full stop.
@@ -79,18 +78,18 @@ pub(super) fn payload_object(payload: &[u8], rules: &Rules) -> Result<Object, Ca
     json_object(payload, PAYLOAD, rules)
 }
 
-/// Tries the keys whose algorithm is `algorithm` and whose name is not another than `kid`.
+/// Tries the keys whose algorithm is `algorithm` and whose name is not another than `kid`; the place of the one that fits.
 fn verify(
     signed: &[u8],
     signature: &[u8],
     keys: &[VerifyingKey],
     algorithm: &str,
     kid: Option<&str>,
-) -> Result<(), Cause> {
+) -> Result<usize, Cause> {
     let mut refusal = Cause::Algorithm;
-    for key in keys.iter().filter(|key| key.fits(algorithm, kid)) {
+    for (place, key) in keys.iter().enumerate().filter(|(_, key)| key.fits(algorithm, kid)) {
         if key.verifies(signed, signature) {
-            return Ok(());
+            return Ok(place);
         }
         refusal = Cause::Signature(key.algorithm());
     }

@@ -40,6 +40,7 @@ pub struct SigningKey {
 pub struct VerifyingKey {
     algorithm: Algorithm,
     kid: Option<String>,
+    demands_kid: bool,
     header: String,
     kind: Verifying,
 }
@@ -115,7 +116,13 @@ impl SigningKey {
             Signing::Hmac(key) => Verifying::Hmac(key.clone()),
             Signing::Pair(key) => Verifying::Public(key.public.clone()),
         };
-        VerifyingKey { algorithm: self.algorithm, kid: self.kid.clone(), header: self.header.clone(), kind }
+        VerifyingKey {
+            algorithm: self.algorithm,
+            kid: self.kid.clone(),
+            demands_kid: false,
+            header: self.header.clone(),
+            kind,
+        }
     }
 
     /// A key for another purpose, which tells nothing of this one (NIST SP 800-108 in its simplest form: the tag of a label). No
@@ -185,6 +192,12 @@ impl VerifyingKey {
         Self { header: header(self.algorithm, Some(&kid)), kid: Some(kid), ..self }
     }
 
+    /// The same key for tokens that name it alone; those without a `kid` are not checked with it either.
+    #[must_use]
+    pub fn demanding_kid(self) -> Self {
+        Self { demands_kid: true, ..self }
+    }
+
     /// The same key without a name: it checks whatever `kid` a token carries.
     #[must_use]
     pub fn unnamed(self) -> Self {
@@ -223,6 +236,14 @@ impl VerifyingKey {
         }
     }
 
+    /// The public part as PEM with SPKI inside (RFC 7468 §13), which every library reads; `None` of a shared secret.
+    pub fn to_pem(&self) -> Option<String> {
+        match &self.kind {
+            Verifying::Hmac(_) => None,
+            Verifying::Public(key) => Some(text::to_pem(&key.material)),
+        }
+    }
+
     /// RFC 7638 under SHA-256, in base64url; `None` of a shared secret.
     pub fn thumbprint(&self) -> Option<String> {
         match &self.kind {
@@ -232,7 +253,7 @@ impl VerifyingKey {
     }
 
     fn new(algorithm: Algorithm, kind: Verifying) -> Self {
-        Self { algorithm, kid: None, header: header(algorithm, None), kind }
+        Self { algorithm, kid: None, demands_kid: false, header: header(algorithm, None), kind }
     }
 
     /// The header most tokens for this key have, in base64url: as [`SigningKey::header`].
@@ -242,7 +263,11 @@ impl VerifyingKey {
 
     /// Whether a token of this `alg` and `kid` can be one of this key's.
     pub(super) fn fits(&self, algorithm: &str, kid: Option<&str>) -> bool {
-        self.algorithm.name() == algorithm && (self.kid.is_none() || kid.is_none() || self.kid.as_deref() == kid)
+        self.algorithm.name() == algorithm
+            && match (&self.kid, kid) {
+                (Some(name), Some(kid)) => name == kid,
+                _ => !self.demands_kid,
+            }
     }
 
     /// Whether `signature` is that of `message`. Secrets and tags are compared in constant time.

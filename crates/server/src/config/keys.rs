@@ -3,12 +3,16 @@
 use std::path::Path;
 
 use countersign_formats::jwt::{Algorithm, HmacAlgorithm, HmacSecret, KeySet, SigningKey, VerifyingKey};
+use countersign_formats::key_encryption::KeyEncryptionKey;
 use zeroize::Zeroizing;
 
 use super::ConfigError;
 use super::raw::RawAcceptedKey;
 use super::resolve::one_of;
+use super::resolve::timeout;
 use super::source::Source;
+use crate::jwk_url::JwkUrl;
+use crate::ladder::LadderSettings;
 
 /// What tokens are signed and checked with.
 pub(super) struct Keys {
@@ -16,6 +20,8 @@ pub(super) struct Keys {
     /// Whether `signing` is among those that are checked with. Where it is not, no tokens are given out.
     pub issues: bool,
     pub verifying: Vec<VerifyingKey>,
+    /// Where further keys are fetched.
+    pub jwk_url: Option<JwkUrl>,
 }
 
 pub(super) fn keys(source: &Source, secret_key: &str, warnings: &mut Vec<String>) -> Result<Keys, ConfigError> {
@@ -24,23 +30,75 @@ pub(super) fn keys(source: &Source, secret_key: &str, warnings: &mut Vec<String>
         None => HmacAlgorithm::Hs256.into(),
         Some(name) => algorithm(source, "simple_jwt.algorithm", name)?,
     };
-    if raw.jwk_url.as_deref().is_some_and(|url| !url.is_empty()) {
-        return Err(source.error("simple_jwt.jwk_url", "key sets are not fetched by this version; remove it"));
-    }
+    let jwk_url = jwk_url(source, algorithm, warnings)?;
     let mut keys = match algorithm.hmac() {
         Some(hmac) => shared_secret(source, hmac, secret_key, warnings)?,
         None => pair(source, algorithm, secret_key)?,
     };
+    if jwk_url.is_some() {
+        if keys.issues && keys.signing.kid().is_none() {
+            return Err(source.error(
+                "simple_jwt.key_id",
+                "is missing: with jwk_url only tokens with a kid are accepted. Give the kid that signing_key has in the set, or remove \
+                 signing_key to verify only",
+            ));
+        }
+        // As in SimpleJWT, the fetched set stands in the place of VERIFYING_KEY.
+        keys.verifying.clear();
+    }
     for (index, raw) in raw.accepted_keys.iter().enumerate() {
         keys.verifying.extend(accepted(source, index, raw, warnings)?);
     }
-    if keys.verifying.is_empty() {
+    keys.jwk_url = jwk_url;
+    if keys.verifying.is_empty() && keys.jwk_url.is_none() {
         return Err(source.error(
             "simple_jwt.signing_key",
             format!("is missing, and so is verifying_key; {algorithm} signs with a private key and verifies with its public one"),
         ));
     }
     Ok(keys)
+}
+
+/// `JWK_URL`: http or https, and not with HS…, whose secrets nobody publishes.
+fn jwk_url(source: &Source, algorithm: Algorithm, warnings: &mut Vec<String>) -> Result<Option<JwkUrl>, ConfigError> {
+    const KEY: &str = "simple_jwt.jwk_url";
+    let Some(url) = source.raw.simple_jwt.jwk_url.as_deref().filter(|url| !url.is_empty()) else { return Ok(None) };
+    if algorithm.is_hmac() {
+        let problem = format!("belongs to algorithms with key pairs, and algorithm is {algorithm}; remove it");
+        return Err(source.error(KEY, problem));
+    }
+    let uri: http::Uri = url.parse().map_err(|_| source.error(KEY, "is no address"))?;
+    let is_local = matches!(uri.host(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    match uri.scheme_str() {
+        Some("https") => {}
+        Some("http") => {
+            if !is_local {
+                warnings.push(format!("{KEY} is plain http: whoever can change what comes over it can forge tokens"));
+            }
+        }
+        _ => return Err(source.error(KEY, "must begin with https:// (or http://)")),
+    }
+    if uri.authority().is_none_or(|authority| authority.as_str().contains('@')) {
+        return Err(source.error(KEY, "must name a host, without user name or password"));
+    }
+    Ok(Some(JwkUrl { url: url.to_owned(), algorithm }))
+}
+
+/// `[keys]`.
+pub(super) fn ladder(source: &Source) -> Result<LadderSettings, ConfigError> {
+    let raw = &source.raw.keys;
+    let given = one_of(source, "keys.encryption_key", raw.encryption_key.as_ref(), raw.encryption_key_file.as_deref())?;
+    let encryption_key = match given {
+        None => None,
+        Some((name, text)) => Some(KeyEncryptionKey::parse(&text).map_err(|error| source.error(&name, error))?),
+    };
+    let reload = timeout(source, "keys.reload_interval", raw.reload_interval, 2)?;
+    if reload > std::time::Duration::from_mins(1) {
+        return Err(
+            source.error("keys.reload_interval", "must be at most a minute, so that every node knows a key in time")
+        );
+    }
+    Ok(LadderSettings { encryption_key: encryption_key.map(std::sync::Arc::new), reload })
 }
 
 fn algorithm(source: &Source, key: &str, name: &str) -> Result<Algorithm, ConfigError> {
@@ -78,7 +136,7 @@ fn shared_secret(
     if let Some(kid) = key_id(source, "simple_jwt.key_id", raw.key_id.as_deref())? {
         signing = signing.named(kid);
     }
-    Ok(Keys { verifying: vec![signing.verifying_key()], signing, issues: true })
+    Ok(Keys { verifying: vec![signing.verifying_key()], signing, issues: true, jwk_url: None })
 }
 
 /// RFC 7518 §3.2 wants as many bytes as the hash has. A deployment that is taken over may have fewer; a strict one may not.
@@ -147,7 +205,7 @@ fn pair(source: &Source, algorithm: Algorithm, secret_key: &str) -> Result<Keys,
         let secret = HmacSecret::new(secret_key.as_bytes()).map_err(|error| source.error("secret_key", error))?;
         SigningKey::hmac(HmacAlgorithm::Hs256, &secret)
     };
-    Ok(Keys { signing, issues, verifying })
+    Ok(Keys { signing, issues, verifying, jwk_url: None })
 }
 
 /// One of `accepted_keys`: a key, or a file with a key set.
@@ -297,7 +355,7 @@ mod tests {
             ),
             (
                 "algorithm = \"EdDSA\"".to_owned(),
-                "countersign.toml: simple_jwt.signing_key: is missing, and so is verifying_key; EdDSA signs",
+                "countersign.toml:3: simple_jwt.signing_key: is missing, and so is verifying_key; EdDSA signs",
             ),
             (
                 "algorithm = \"none\"".to_owned(),

@@ -50,6 +50,7 @@ pub(super) struct RawConfig {
     pub sessions: RawSessions,
     pub audit: RawAudit,
     pub pruning: RawPruning,
+    pub keys: RawKeys,
     pub throttling: RawThrottling,
     pub native_tokens: RawNativeTokens,
     pub claims: BTreeMap<String, RawClaim>,
@@ -105,6 +106,15 @@ pub(super) struct RawSimpleJwt {
     pub check_user_is_active: Option<bool>,
     /// Ours: refuse what RFC 7515 and RFC 7519 refuse though PyJWT accepts it.
     pub strict: Option<bool>,
+}
+
+/// Ours: the key ladder.
+#[derive(Default, Deserialize)] // no Debug: secrets inside
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawKeys {
+    pub encryption_key: Option<SecretText>,
+    pub encryption_key_file: Option<PathBuf>,
+    pub reload_interval: Option<Length>,
 }
 
 #[derive(Default, Deserialize)] // no Debug: secrets inside
@@ -451,6 +461,8 @@ pub(super) enum PathName {
     Whoami,
     Healthz,
     Readyz,
+    Jwks,
+    OauthAuthorizationServer,
 }
 
 #[derive(Debug, Deserialize)]

@@ -35,6 +35,7 @@ pub(super) fn resolve(source: &Source) -> Result<Config, ConfigError> {
     let mut settings = Settings::new(keys.signing);
     settings.simple_jwt.issues = keys.issues;
     settings.simple_jwt.verifying_keys = keys.verifying;
+    settings.simple_jwt.fetches_keys = keys.jwk_url.is_some();
     settings.apps = apps;
     settings.username_field = database::username_field(source)?;
     simple_jwt(source, &mut settings)?;
@@ -56,11 +57,15 @@ pub(super) fn resolve(source: &Source) -> Result<Config, ConfigError> {
             "session authentication lets nobody in: \"django.contrib.sessions\" is not in installed_apps".to_owned(),
         );
     }
+    let probes = resources::probes(source, &resources)?;
     Ok(Config {
+        published: resources::published(source, &settings, &resources, &probes)?,
+        jwk_url: keys.jwk_url,
+        ladder: keys::ladder(source)?,
         bind: bind(source)?,
         database: database::database(source)?,
         append_slash: raw.append_slash.unwrap_or(true),
-        probes: resources::probes(source, &resources)?,
+        probes,
         resources,
         password_validators: validators::validators(source)?,
         views: view_settings(source)?,

@@ -2,6 +2,7 @@
 
 use countersign::settings::Settings;
 use countersign::{AUTHTOKEN_TABLE, ModelName, Permission, Throttle};
+use countersign_formats::jwt::Expected;
 use countersign_formats::negotiation::Renderer;
 use countersign_formats::request_body::Parser;
 use http::{HeaderValue, Method};
@@ -12,6 +13,7 @@ use super::throttling::Throttles;
 use super::{ConfigError, Resource, SchemeChoice};
 use crate::endpoints::Endpoint;
 use crate::probes::Probe;
+use crate::published::Published;
 
 /// All paths of the server.
 pub(super) fn resources(source: &Source, settings: &Settings) -> Result<Vec<Resource>, ConfigError> {
@@ -92,6 +94,47 @@ pub(super) fn probes(source: &Source, taken: &[Resource]) -> Result<Vec<(String,
         probes.push((path.to_owned(), probe));
     }
     Ok(probes)
+}
+
+/// The paths of what is published. Metadata need a name of the server that is an address: `simple_jwt.issuer`.
+pub(super) fn published(
+    source: &Source,
+    settings: &Settings,
+    resources: &[Resource],
+    probes: &[(String, Probe)],
+) -> Result<Vec<(String, Published)>, ConfigError> {
+    let mut taken: Vec<String> = resources.iter().map(|resource| resource.path.clone()).collect();
+    taken.extend(probes.iter().map(|(path, _)| path.clone()));
+    let mut path_of = |name: PathName, key: &str, default: &'static str| {
+        let path = source.raw.paths.get(&name).map_or(default, String::as_str);
+        if path.is_empty() {
+            return Ok(None);
+        }
+        check_path(source, key, path, &[])?;
+        if taken.iter().any(|other| other == path) {
+            return Err(
+                source.error(key, format!("\"{path}\" is mounted twice; give one of them another path, or \"\""))
+            );
+        }
+        taken.push(path.to_owned());
+        Ok(Some(path.to_owned()))
+    };
+    let key_set = path_of(PathName::Jwks, "paths.jwks", "/.well-known/jwks.json")?;
+    let metadata = path_of(
+        PathName::OauthAuthorizationServer,
+        "paths.oauth_authorization_server",
+        "/.well-known/oauth-authorization-server",
+    )?;
+    let mut published = Vec::new();
+    let issuer = match &settings.simple_jwt.rules.issuer {
+        Expected::One(issuer) if issuer.starts_with("https://") || issuer.starts_with("http://") => Some(issuer),
+        _ => None,
+    };
+    if let (Some(path), Some(issuer)) = (metadata, issuer) {
+        published.push((path, Published::metadata(issuer, key_set.as_deref())));
+    }
+    published.extend(key_set.map(|path| (path, Published::KeySet)));
+    Ok(published)
 }
 
 struct Mount {

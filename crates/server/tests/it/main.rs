@@ -7,6 +7,7 @@ mod database;
 mod devices;
 mod exchanges;
 mod harness;
+mod keys;
 mod knox;
 mod logins;
 mod native_tokens;

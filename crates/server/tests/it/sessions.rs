@@ -142,6 +142,8 @@ pub(crate) fn drop_own_tables(database: &Database) {
         "countersign_revocation",
         "countersign_token",
         "countersign_device",
+        "countersign_key",
+        "countersign_key_use",
     ] {
         database.execute(&format!("DROP TABLE {table}"));
     }

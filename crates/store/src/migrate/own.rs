@@ -40,6 +40,7 @@ pub(crate) static OWN: &[OwnMigration] = &[
     own!("0002_revocation", ["countersign_revocation"]),
     own!("0003_events", ["countersign_event"]),
     own!("0004_devices", ["countersign_token", "countersign_device"]),
+    own!("0005_keys", ["countersign_key", "countersign_key_use"]),
 ];
 
 /// What the database has of them; `recorded` are the names that [`LABEL`] has in `django_migrations`.

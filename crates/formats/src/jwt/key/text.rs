@@ -164,3 +164,34 @@ fn open_ssh(line: &str) -> Result<PublicMaterial, KeyError> {
         _ => Err(DAMAGED),
     }
 }
+
+/// `SubjectPublicKeyInfo` in PEM.
+pub(super) fn to_pem(material: &PublicMaterial) -> String {
+    let (mut algorithm, mut key) = (Zeroizing::new(Vec::new()), Zeroizing::new(vec![0]));
+    match material {
+        PublicMaterial::Rsa { n, e } => {
+            der::put(&mut algorithm, der::OBJECT_IDENTIFIER, RSA);
+            der::put(&mut algorithm, der::NULL, &[]);
+            let mut numbers = Zeroizing::new(Vec::new());
+            der::put_positive(&mut numbers, n);
+            der::put_positive(&mut numbers, e);
+            der::put(&mut key, der::SEQUENCE, &numbers);
+        }
+        PublicMaterial::Ec { curve, point } => {
+            der::put(&mut algorithm, der::OBJECT_IDENTIFIER, EC);
+            der::put(&mut algorithm, der::OBJECT_IDENTIFIER, curve.identifier());
+            key.extend_from_slice(point);
+        }
+        PublicMaterial::Ed25519(bytes) => {
+            der::put(&mut algorithm, der::OBJECT_IDENTIFIER, ED25519);
+            key.extend_from_slice(bytes);
+        }
+    }
+    let (mut members, mut info) = (Zeroizing::new(Vec::new()), Zeroizing::new(Vec::new()));
+    der::put(&mut members, der::SEQUENCE, &algorithm);
+    der::put(&mut members, der::BIT_STRING, &key);
+    der::put(&mut info, der::SEQUENCE, &members);
+    let base64 = STANDARD.encode(&*info);
+    let lines = base64.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap_or_default());
+    format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", lines.collect::<Vec<_>>().join("\n"))
+}

@@ -1,5 +1,7 @@
 //! Keys in all their forms, and what binds them to an algorithm.
 
+use base64::Engine as _;
+
 use super::*;
 
 macro_rules! key_file {
@@ -81,6 +83,7 @@ fn every_form_of_a_key_is_the_same_key() {
             })
             .collect();
         assert!(ids.iter().all(|id| *id == ids[0]), "{algorithm}");
+        assert_eq!(VerifyingKey::read(algorithm, public[0]).unwrap().to_pem().as_deref(), Some(public[0]));
         for text in public {
             let key = VerifyingKey::read(algorithm, text).unwrap();
             assert_eq!(key.thumbprint(), thumbprint);
@@ -152,6 +155,9 @@ fn j3_kid_chooses_among_keys() {
         assert!(!accepted(&token, &[key.verifying_key().named("another")]));
     }
     assert!(accepted(&sign(&good_claims(), &seed(2)), &keys), "a token without a kid is tried");
+    let demanding = keys.clone().map(VerifyingKey::demanding_kid);
+    assert!(accepted(&sign(&good_claims(), &new), &demanding));
+    assert!(!accepted(&sign(&good_claims(), &seed(2)), &demanding), "unless the key demands one");
     let forged = sign(&good_claims(), &seed(1).named("new"));
     assert!(!accepted(&forged, &keys), "the name of one, the signature of the other");
 }
@@ -297,6 +303,52 @@ fn key_sets_say_what_they_skip() {
     let many = format!(r#"{{"keys":[{}]}}"#, vec![rsa; 65].join(","));
     for text in ["", "[]", "{}", r#"{"keys":{}}"#, r#"{"keys":[],"keys":[]}"#, &many] {
         assert_eq!(KeySet::read(text, None).unwrap_err(), KeyError::NotASet(64), "{text:.40}");
+    }
+}
+
+/// What is accepted here under strict rules is accepted by a second implementation, whatever was changed in the token.
+fn second_opinion(algorithm: Algorithm) -> (SigningKey, jsonwebtoken::Algorithm, jsonwebtoken::DecodingKey) {
+    use jsonwebtoken::{Algorithm as Theirs, DecodingKey};
+    let pair = |pem| SigningKey::read(algorithm, pem).unwrap();
+    match algorithm {
+        Algorithm::Rs256 => {
+            let theirs = DecodingKey::from_rsa_pem(key_file!("rsa.spki.pem").as_bytes()).unwrap();
+            (pair(key_file!("rsa.pkcs8.pem")), Theirs::RS256, theirs)
+        }
+        Algorithm::Es256 => {
+            let theirs = DecodingKey::from_ec_pem(key_file!("p256.spki.pem").as_bytes()).unwrap();
+            (pair(key_file!("p256.pkcs8.pem")), Theirs::ES256, theirs)
+        }
+        Algorithm::EdDsa => {
+            let theirs = DecodingKey::from_ed_pem(key_file!("ed25519.spki.pem").as_bytes()).unwrap();
+            (pair(key_file!("ed25519.pkcs8.pem")), Theirs::EdDSA, theirs)
+        }
+        _ => (key(), Theirs::HS256, DecodingKey::from_secret(b"test-secret-of-more-than-32-bytes-0123456789")),
+    }
+}
+
+proptest::proptest! {
+    /// J1, J9: changed tokens, and those of another algorithm, beside `jsonwebtoken`.
+    #[test]
+    fn j1_a_second_implementation_accepts_what_is_accepted(
+        signer in 0..4_usize,
+        checker in 0..4_usize,
+        changes in proptest::collection::vec((proptest::prelude::any::<proptest::sample::Index>(), proptest::num::u8::ANY), 0..3),
+    ) {
+        let algorithms = [HmacAlgorithm::Hs256.into(), Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa];
+        let (ours, ..) = second_opinion(algorithms[signer]);
+        let (key, algorithm, theirs) = second_opinion(algorithms[checker]);
+        let mut token = sign(&good_claims(), &ours).into_bytes();
+        for (place, byte) in changes {
+            let place = place.index(token.len());
+            token[place] = byte;
+        }
+        let accepted = decode(&token, &key.verifying_key(), &strict(), now()).is_ok();
+        let mut validation = jsonwebtoken::Validation::new(algorithm);
+        validation.validate_exp = false;
+        let second = jsonwebtoken::decode::<Line>(&token, &theirs, &validation).is_ok();
+        proptest::prop_assert!(!accepted || second);
+        proptest::prop_assert!(!accepted || signer == checker);
     }
 }
 

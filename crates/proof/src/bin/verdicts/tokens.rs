@@ -35,7 +35,8 @@ impl Judge for Tokens {
     fn settings(&mut self, text: &str) -> anyhow::Result<()> {
         let batch: Batch = serde_json::from_str(text)?;
         let algorithm: Algorithm = batch.settings["ALGORITHM"].as_str().unwrap_or("HS256").parse()?;
-        let key = SigningKey::hmac(algorithm.hmac().context("an HMAC algorithm")?, &HmacSecret::new(batch.key)?);
+        let hmac = algorithm.hmac().ok_or_else(|| anyhow::anyhow!("{algorithm} has no shared secret"))?;
+        let key = SigningKey::hmac(hmac, &HmacSecret::new(batch.key)?);
         let class = match batch.token_class.as_str() {
             "AccessToken" => TokenType::Access,
             "RefreshToken" => TokenType::Refresh,

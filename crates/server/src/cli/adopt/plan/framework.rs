@@ -77,8 +77,7 @@ pub(super) fn rest_framework(draft: &mut Draft<'_>, found: &Found) {
 
 fn authentication(draft: &mut Draft<'_>, framework: &RestFramework, found: &Found) {
     let has_authtoken = found.django.installed_apps.iter().any(|app| app == "rest_framework.authtoken");
-    let jwt_is_usable =
-        draft.kept_by(View::TokenVerify).iter().all(|id| !matches!(*id, "jwt-algorithm" | "jwt-key" | "jwk-url"));
+    let jwt_is_usable = draft.kept_by(View::TokenVerify).iter().all(|id| !matches!(*id, "jwt-algorithm" | "jwt-key"));
     let logs_in = draft.kept_by(View::ObtainAuthToken).is_empty();
     let mut schemes: Vec<Value> = Vec::new();
     let mut missed = Vec::new();

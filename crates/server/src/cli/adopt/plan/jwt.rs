@@ -100,6 +100,18 @@ fn algorithm(draft: &mut Draft<'_>, jwt: &SimpleJwt) {
         // What SIGNING_KEY holds then is nothing Countersign could use.
         return;
     };
+    // With shared secrets SimpleJWT looks at no address.
+    if let Some(url) = jwt.hooks.get("JWK_URL").cloned().flatten().filter(|_| !algorithm.is_hmac()) {
+        draft.document.set("simple_jwt", "algorithm", name, origin("ALGORITHM"));
+        draft.document.set("simple_jwt", "jwk_url", url.as_str(), origin("JWK_URL"));
+        draft.add(Finding::stays(
+            "jwt-signing-key",
+            View::SIGNING,
+            "JWK_URL is set: this project verifies tokens that another makes",
+            "Countersign verifies them too, and gives out none.",
+        ));
+        return;
+    }
     let mut keys = vec![("signing_key", "COUNTERSIGN_SIMPLE_JWT__SIGNING_KEY", "SIGNING_KEY", &jwt.signing_key)];
     if !algorithm.is_hmac() {
         keys.push(("verifying_key", "COUNTERSIGN_SIMPLE_JWT__VERIFYING_KEY", "VERIFYING_KEY", &jwt.verifying_key));
@@ -236,14 +248,6 @@ fn hooks(draft: &mut Draft<'_>, jwt: &SimpleJwt) {
             View::ISSUING,
             format!("JSON_ENCODER is {encoder}"),
             "If it matters only for custom claims, --accept json-encoder: Countersign writes the standard claims as SimpleJWT does.",
-        ));
-    }
-    if hook("JWK_URL").is_some() {
-        draft.add(Finding::stays(
-            "jwk-url",
-            View::SIMPLE_JWT,
-            "JWK_URL is set: tokens are verified with keys from another server",
-            "This version of Countersign has no key sets. The JWT paths stay with Django.",
         ));
     }
     if let Some(class) = hook("TOKEN_USER_CLASS") {

@@ -130,7 +130,12 @@ fn key_pairs_are_carried_over() {
     found["simple_jwt"]["verifying_key"] = json!(key_file!("p384.spki.pem"));
     let unfit = plan_with(&found, SecretsIn::File, &[]);
     let ids: Vec<_> = unfit.findings.iter().map(|finding| finding.id).collect();
-    assert_eq!(ids, ["jwt-key"]);
+    assert_eq!(ids, ["jwt-key", "authentication-classes"]);
+    found["simple_jwt"]["hooks"]["JWK_URL"] = json!("https://keys.example/jwks");
+    let fetching = plan_with(&found, SecretsIn::File, &[]);
+    assert_eq!(table(&fetching, "simple_jwt"), ["algorithm = \"ES256\"", "jwk_url = \"https://keys.example/jwks\""]);
+    let ids: Vec<_> = fetching.findings.iter().map(|finding| finding.id).collect();
+    assert_eq!(ids, ["jwt-signing-key"]);
 }
 
 #[test]
@@ -250,7 +255,6 @@ fn code_of_the_project_stays_with_django() {
         ("/simple_jwt/values/ACCESS_TOKEN_LIFETIME", json!(0.0), "token-lifetime", DRF),
         ("/simple_jwt/values/JTI_CLAIM", Value::Null, "jti-claim", DRF),
         ("/simple_jwt/hooks/USER_AUTHENTICATION_RULE", json!("site.rule"), "user-authentication-rule", DRF),
-        ("/simple_jwt/hooks/JWK_URL", json!("https://keys.example"), "jwk-url", DRF),
         ("/views/1/overrides", json!(["post"]), "view-override", &["obtain_auth_token", "token_refresh"]),
         ("/views/1/decorators", json!(["site/limits.py"]), "view-decorator", &["obtain_auth_token", "token_refresh"]),
         (
