@@ -39,8 +39,8 @@ use crate::probes::Probe;
 use crate::published::Published;
 use crate::view::ViewSettings;
 
-pub(crate) use pruning::Pruning;
 pub(crate) use duration::Length;
+pub(crate) use pruning::Pruning;
 pub(crate) use source::Overrides;
 
 /// A length of time as the file's are written.

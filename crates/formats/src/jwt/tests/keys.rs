@@ -196,8 +196,6 @@ fn j9_unfit_keys_are_refused() {
 /// J9: parts that do not fit together, or are cut, or followed by something.
 #[test]
 fn j9_damaged_keys_are_refused() {
-    use base64::Engine as _;
-
     let public = key_file!("p256.public.jwk.json");
     let x: Line = serde_json::from_str(public).unwrap();
     let off_curve = public.replace(x["y"].as_str().unwrap(), x["x"].as_str().unwrap());

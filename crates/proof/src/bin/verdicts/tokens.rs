@@ -1,6 +1,5 @@
 //! Tokens: `A` and the claims, or `R`, the text the client sees, a tab and the inner reason.
 
-use anyhow::Context as _;
 use countersign_formats::json::object_to_compact_ascii;
 use countersign_formats::jwt::{
     Algorithm, Expected, HmacSecret, Rules, SigningKey, TokenType, VerifyingKey, check_token, decode,
