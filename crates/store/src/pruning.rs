@@ -57,11 +57,11 @@ pub(crate) const PRUNE_EVENTS: &str = "
         SELECT s.id FROM countersign_event s WHERE s.at >= $1 AND s.at <= $2 ORDER BY s.at LIMIT $3
     ) RETURNING at";
 
-/// Tokens of our own kind that have ended, some of them: index of `expires_at`, primary key.
+/// Tokens of our own kind that have ended (each is good until its last instant), some of them: index of `expires_at`, primary key.
 pub(crate) const PRUNE_NATIVE_TOKENS: &str = "
     DELETE FROM countersign_token WHERE digest IN (
         SELECT s.digest FROM countersign_token s
-        WHERE s.expires_at >= $1 AND s.expires_at <= $2 ORDER BY s.expires_at LIMIT $3
+        WHERE s.expires_at >= $1 AND s.expires_at < $2 ORDER BY s.expires_at LIMIT $3
     ) RETURNING expires_at";
 
 /// What was known of tokens that nobody has used for long, some of it: index of `keep_until`, primary key.

@@ -81,6 +81,7 @@ impl World {
         settings.hashers = hashers;
         settings.apps = apps;
         settings.hashing.threads = 1;
+        settings.throttling.logins = None;
         let table = store.token_table(AUTHTOKEN_TABLE).await?;
         let authority = Authority::builder(store, settings)
             .clock(Arc::new(FixedClock::new(now)))
