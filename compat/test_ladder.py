@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from conftest import PASSWORD
 from harness.choice import Choice
 from harness.servers import Countersign, Django
+from test_sessions import ON
 
 ROTATION = {"ROTATE_REFRESH_TOKENS": True, "BLACKLIST_AFTER_ROTATION": True}
 KEYS = '\n[keys]\nencryption_key = "{}"\nreload_interval = "200ms"\n'.format("5e" * 32)
@@ -91,7 +92,7 @@ def pasted(printed):
 
 def test_from_djangos_secret_key_to_eddsa(new_database, tmp_path):
     """Zero refusals for good tokens, rung by rung; then the old key is refused everywhere."""
-    choice = Choice(simple_jwt=ROTATION)
+    choice = Choice(simple_jwt=ROTATION, sessions=ON)
     made = new_database()
     text = choice.countersign(made) + KEYS
 

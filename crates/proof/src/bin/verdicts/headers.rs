@@ -51,6 +51,7 @@ impl Headers {
         factors.pbkdf2_sha256_iterations = batch.iterations;
         settings.hashers = Hashers::new(vec![Algorithm::Pbkdf2Sha256], factors)?;
         settings.hashing.threads = 1;
+        settings.throttling.logins = None;
         settings.apps = InstalledApps { knox: true, ..InstalledApps::default() };
         let store = self.store.clone();
         let table = store.token_table(AUTHTOKEN_TABLE).await?;
