@@ -59,7 +59,8 @@ const TAKES_WRITES: &str = "
 const SCHEMA_LOCK: &str = "SELECT pg_catalog.pg_advisory_xact_lock(7305809842)";
 
 /// Held for a batch by whoever deletes expired rows; the next number.
-const PRUNING_LOCK: &str = "SELECT pg_catalog.pg_try_advisory_xact_lock(7305809843)";
+const PRUNING_LOCK: &str = "
+    SELECT pg_catalog.pg_try_advisory_xact_lock(730580984, pg_catalog.hashtext(CAST(pg_catalog.current_schema() AS text)))";
 
 /// A PostgreSQL database.
 #[derive(Debug)]

@@ -124,7 +124,7 @@ async fn while_another_process_prunes_nothing_is_done(fixture: Fixture) {
         return; // one process writes at a time anyway
     }
     fill(&fixture).await;
-    fixture.execute("BEGIN; SELECT pg_advisory_xact_lock(7305809843)").await;
+    fixture.execute("BEGIN; SELECT pg_advisory_xact_lock(730580984, hashtext(CAST(current_schema() AS text)))").await;
     let before = left(&fixture).await;
     let store = &fixture.store;
     assert_eq!(store.prune_outstanding(0, at(99), 50).await.expect("looked"), Some(Pruned::Taken));
