@@ -178,13 +178,14 @@ fn postgres_schema() -> String {
         return make();
     }
     let Some(url) = MADE.get() else { return MADE.get_or_init(make).clone() };
-    // Emptying the users leaves a mark.
+    // Without triggers: emptying the users would leave a mark.
     connect(url)
         .batch_execute(
-            "TRUNCATE auth_user, auth_group, authtoken_token, token_blacklist_outstandingtoken, knox_authtoken,
+            "SET session_replication_role = replica;
+             TRUNCATE auth_user, auth_group, authtoken_token, token_blacklist_outstandingtoken, knox_authtoken,
                  django_session, countersign_session, countersign_rotation, countersign_event, countersign_token,
-                 countersign_device, countersign_key, countersign_key_use RESTART IDENTITY CASCADE;
-             TRUNCATE countersign_revocation RESTART IDENTITY",
+                 countersign_device, countersign_key, countersign_key_use, countersign_revocation
+                 RESTART IDENTITY CASCADE",
         )
         .expect("emptied");
     url.clone()
