@@ -134,6 +134,7 @@ def test_from_djangos_secret_key_to_eddsa(new_database, tmp_path):
         assert (configured["state"], configured["share"]) == ("accepted", 0)
         nodes[1].post("/api/token/verify/", {"token": first["refresh"]})
         # Each node notes from time to time what it saw.
+        until(lambda: any(key["seen"] for key in listed(keys) if key["configured"]))
         until(lambda: "(refresh)" in (refused := keys("retire", configured["kid"], fails=True)) and "user" in refused)
         clients.go_round(4)
         until(lambda: nodes[0].run("keys", "retire", configured["kid"], "--unused-for", "1s").returncode == 0)
