@@ -169,6 +169,11 @@ mod tests {
 
     const BASE: &str = "secret_key = \"0123456789012345678901234567890123456789\"\ndatabase_url = \"sqlite:x.db\"\n";
 
+    /// The configuration that begins with what each needs, or the words it is refused with.
+    pub(super) fn read(rest: &str) -> Result<Config, String> {
+        Config::from_text(&format!("{BASE}{rest}")).map_err(|error| error.to_string())
+    }
+
     fn refusal(rest: &str) -> String {
         Config::from_text(&format!("{BASE}{rest}")).expect_err(rest).to_string()
     }

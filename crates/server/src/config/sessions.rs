@@ -106,13 +106,7 @@ fn lifetime(source: &Source, key: &str, given: Option<Length>) -> Result<Option<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
-
-    const BASE: &str = "secret_key = \"0123456789012345678901234567890123456789\"\ndatabase_url = \"sqlite:x.db\"\n";
-
-    fn read(rest: &str) -> Result<Config, String> {
-        Config::from_text(&format!("{BASE}{rest}")).map_err(|error| error.to_string())
-    }
+    use crate::config::tests::read;
 
     #[test]
     fn every_key_has_its_place() {
