@@ -83,10 +83,10 @@ async fn tables_of_other_models_serve_as_far_as_they_go(fixture: Fixture) {
     // DRF checks keys of any model that has a key and a user.
     fixture.execute("INSERT INTO short (key, user_id) SELECT 'abc', id FROM auth_user WHERE username = 'ann'").await;
     fixture
-        .execute(&format!(
-            "INSERT INTO many (key, created, user_id) SELECT k, '2025-01-01', id FROM auth_user, (SELECT 'abc' AS k UNION SELECT 'def') AS keys
-             WHERE username = 'ann'"
-        ))
+        .execute(
+            "INSERT INTO many (key, created, user_id)
+             SELECT k, '2025-01-01', id FROM auth_user, (SELECT 'abc' AS k UNION SELECT 'def') AS keys WHERE username = 'ann'",
+        )
         .await;
     for (name, keys) in [("short", &["abc"][..]), ("many", &["abc", "def"])] {
         let table = store.token_table(name).await.expect("fits");
