@@ -214,6 +214,21 @@ def test_rotation_at_one_is_honoured_by_the_other(start_pair):
         assert count == 8
 
 
+def test_a_blacklisted_token_is_called_that_whatever_else_is_wrong(start_pair):
+    """Of a token that is void, expired and of an inactive user both name the same trouble."""
+    with start_pair(SETTINGS["rotation"]) as pair:
+        used = login(pair.servers[0])["refresh"]
+        live = ok(pair.servers[0].post("/api/token/refresh/", {"refresh": used}))["refresh"]
+        expired = tokens.mint("refresh", pair.id_of("alice"), pair.choice, lifetime=-5)
+        access = login(pair.servers[0])["access"]
+        database.execute(pair.database, "UPDATE auth_user SET is_active = ? WHERE username = ?", False, "alice")
+        for token in (used, live, expired, access):
+            answers = [server.post("/api/token/refresh/", {"refresh": token}) for server in pair.servers]
+            assert (answers[0].status, answers[0].json()) == (answers[1].status, answers[1].json())
+            assert (answers[0].json()["detail"] == "Token is blacklisted") == (token == used)
+        assert database.value(pair.database, f"SELECT count(*) FROM {BLACKLISTED}") == 1
+
+
 @pytest.mark.parametrize("rotation", [True, False], ids=["update-last-login", "leave-last-login"])
 def test_last_login(start_pair, rotation):
     """UPDATE_LAST_LOGIN writes the column at JWT login only, in Django's form."""

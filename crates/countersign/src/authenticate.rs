@@ -7,6 +7,7 @@ use std::fmt;
 use countersign_formats::json::Value;
 use countersign_formats::jwt::{Cause, Claims, Refusal, TokenType, check_token, decode};
 use countersign_formats::password::Password;
+use countersign_formats::scan;
 use countersign_store::{TokenTable, User, UserId};
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, HeaderName};
@@ -405,8 +406,15 @@ fn after_keyword<'a>(header: &'a [u8], keyword: &str) -> Option<Words<'a>> {
 }
 
 /// Python's `bytes.split()`: runs of ASCII white space separate, VT included; U+00A0 does not.
-fn words(header: &[u8]) -> impl Iterator<Item = &[u8]> {
-    header.split(|byte| matches!(byte, b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r')).filter(|word| !word.is_empty())
+fn words(mut header: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let is_space = |byte| matches!(byte, b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r');
+    std::iter::from_fn(move || {
+        let start = header.iter().position(|&byte| !is_space(byte))?;
+        let rest = &header[start..];
+        let (word, others) = rest.split_at(scan::position(rest, is_space).unwrap_or(rest.len()));
+        header = others;
+        Some(word)
+    })
 }
 
 /// The field's value; repeated fields joined by a comma, as a WSGI server hands them over. A joined value is refused by every

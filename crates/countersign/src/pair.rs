@@ -96,24 +96,36 @@ impl Authority {
         }
         let now = self.now();
         let settings = &self.settings().simple_jwt;
-        let mut claims = self.accept(token, TokenType::Refresh, now).await?;
-        check_issuer_is_text(&claims)?;
-        let user = self.refreshing_user(&claims).await?;
+        let mut claims = self.decoded(token, now)?;
+        let rotates = settings.rotate_refresh_tokens;
+        let is_recorded = rotates && self.settings().apps.token_blacklist && self.jti_of(&claims).is_some();
+        let user = match self.refreshed_by(&claims, now).await {
+            Ok(user) if is_recorded => user, // whether the token is void, the rotation tells
+            judged => {
+                // Of all that may be wrong with a token, SimpleJWT looks at the blacklist first.
+                match self.blacklist_refusal(TokenType::Refresh, &claims).await? {
+                    Some(refusal) => return Err(Failure::Token(refusal)),
+                    None => judged?,
+                }
+            }
+        };
         let presented = claims.clone();
         self.set_declared_claims(&mut claims, user.as_ref()).await?;
         let access =
             claims.access_from_refresh(&settings.rules, now, settings.access_token_lifetime, &self.fresh_jti()?);
         let access = self.sign(&access);
-        if !settings.rotate_refresh_tokens {
+        if !rotates {
             return Ok(Refreshed { access, refresh: None });
         }
         let owner = user.map(|user| user.id);
         let presented = self.outstanding(&presented, &self.sign(&presented), owner.clone(), now);
         claims.rotate_in_place(&settings.rules, now, settings.refresh_token_lifetime, &self.fresh_jti()?);
         let successor = self.sign(&claims);
-        if self.settings().apps.token_blacklist
-            && let (Some(presented), Some(recorded)) = (presented, self.outstanding(&claims, &successor, owner, now))
-        {
+        if is_recorded {
+            let (Some(presented), Some(recorded)) = (presented, self.outstanding(&claims, &successor, owner, now))
+            else {
+                return Err(Failure::Token(Cause::OutOfRange("exp").into())); // later than any date
+            };
             let blacklist = settings.blacklist_after_rotation;
             match self.store().rotate(&presented, blacklist, &recorded, now).await? {
                 Rotation::Done => {}
@@ -121,6 +133,13 @@ impl Authority {
             }
         }
         Ok(Refreshed { access, refresh: Some(successor) })
+    }
+
+    /// What is demanded of a refresh token but that it is not void; whose it is.
+    async fn refreshed_by(&self, claims: &Claims, now: Timestamp) -> Result<Option<User>, Failure> {
+        check_token(claims, TokenType::Refresh, &self.settings().simple_jwt.rules, now).map_err(Failure::Token)?;
+        check_issuer_is_text(claims)?;
+        self.refreshing_user(claims).await
     }
 
     /// A sliding token with a new expiry. SimpleJWT 5.5 `TokenRefreshSlidingSerializer`; the user is not looked at, but to
@@ -244,13 +263,18 @@ impl Authority {
     /// Steps 1 to 15 of SPEC §6.3.
     async fn accept(&self, token: &str, class: TokenType, now: Timestamp) -> Result<Claims, Failure> {
         let settings = &self.settings().simple_jwt;
-        let claims =
-            decode(token.as_bytes(), &settings.verifying_keys, &settings.rules, now).map_err(Failure::Token)?;
+        let claims = self.decoded(token, now)?;
         if let Some(refusal) = self.blacklist_refusal(class, &claims).await? {
             return Err(Failure::Token(refusal));
         }
         check_token(&claims, class, &settings.rules, now).map_err(Failure::Token)?;
         Ok(claims)
+    }
+
+    /// Steps 1 to 10.
+    pub(crate) fn decoded(&self, token: &str, now: Timestamp) -> Result<Claims, Failure> {
+        let settings = &self.settings().simple_jwt;
+        decode(token.as_bytes(), &settings.verifying_keys, &settings.rules, now).map_err(Failure::Token)
     }
 
     pub(crate) fn sign(&self, claims: &Claims) -> String {

@@ -1,7 +1,7 @@
 //! Sessions: SimpleJWT's refresh, verify and blacklist where families of refresh tokens are kept (`docs/sessions.md`).
 
 use countersign_formats::json::Value;
-use countersign_formats::jwt::{Cause, Claims, Refusal, TokenType, check_token, decode};
+use countersign_formats::jwt::{Cause, Claims, Refusal, TokenType, check_token};
 use countersign_store::{
     Exchange, FamilyFacts, FamilyOutcome, FamilyStep, NewSession, Presented, Refreshing, SessionFacts, Successor, User,
     UserId,
@@ -52,7 +52,8 @@ impl Authority {
         self.refresh_good(guest, claims, user, &facts).await
     }
 
-    /// A token that was good a moment ago: decided again, alone in its family, and carried out.
+    /// A token that was good a moment ago: exchanged, if that is still so; else decided again, alone in its family, and carried
+    /// out.
     async fn refresh_good(
         &self,
         mut guest: Guest<'_>,
@@ -67,6 +68,22 @@ impl Authority {
                 access: self.access_alone(&guest, &claims, facts.session.as_ref())?,
                 refresh: None,
             });
+        }
+        if rotates
+            && self.store().may_exchange_at_once(&guest.presented, facts)
+            && let Some(session) = &facts.session
+            && let FamilyStep::Exchange(exchange) = self.exchange(
+                &guest.rule,
+                &guest.presented,
+                &claims,
+                user.as_ref().map(|user| user.id.clone()),
+                session,
+                now,
+            )
+            && self.store().exchange_at_once(&guest.presented, facts, &exchange).await?
+        {
+            self.session_counts().rotated();
+            return Ok(self.given(&guest, &claims, &exchange.successor));
         }
         if !guest.is_named {
             guest.presented.begins =
@@ -272,8 +289,7 @@ impl Authority {
     /// Steps 1 to 15 of SPEC §6.3 but the blacklist, which has its say in the family's facts.
     fn accept_unless_void(&self, token: &str, class: TokenType, now: Timestamp) -> Result<Claims, Failure> {
         let settings = &self.settings().simple_jwt;
-        let claims =
-            decode(token.as_bytes(), &settings.verifying_keys, &settings.rules, now).map_err(Failure::Token)?;
+        let claims = self.decoded(token, now)?;
         check_token(&claims, class, &settings.rules, now).map_err(Failure::Token)?;
         Ok(claims)
     }

@@ -14,5 +14,6 @@ pub mod password;
 pub mod password_validation;
 pub mod python_base64;
 pub mod request_body;
+pub mod scan;
 pub mod token_key;
 pub mod user_fields;

@@ -37,6 +37,9 @@ impl TrustedProxies {
     /// is read from there; what stands before the first undeclared hop is that client's own invention. Where a declared proxy
     /// says nothing that can be read, it counts itself.
     fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        if self.0.is_empty() {
+            return peer;
+        }
         let mut nearest = peer;
         let mut hops =
             headers.get_all(X_FORWARDED_FOR).iter().rev().flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));

@@ -9,6 +9,7 @@ mod client;
 mod config;
 mod database;
 mod endpoints;
+mod head_timer;
 mod location;
 mod pages;
 mod probes;

@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use countersign::Authority;
 use http::header::{CONTENT_TYPE, HeaderName, LOCATION, X_FRAME_OPTIONS};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{Either, Full};
 use hyper::body::{Bytes, Incoming};
 
@@ -34,25 +36,35 @@ pub(crate) type RequestBody = Either<Incoming, Full<Bytes>>;
 impl Routes {
     /// Answers a request that came over a connection from `peer`. Paths are matched as Django matches them: percent-decoded
     /// and whole.
-    pub(crate) async fn answer(&self, peer: IpAddr, request: Request<Incoming>) -> Response<Body> {
-        let path = percent_decoded(request.uri().path());
-        if let Some(view) = self.views.get(&*path) {
-            return view.serve(&self.authority, &self.settings, peer, request.map(RequestBody::Left)).await;
-        }
+    pub(crate) async fn answer(
+        self: Arc<Self>,
+        peer: IpAddr,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, Infallible> {
+        let mut request = request.map(RequestBody::Left);
+        Ok(match self.views.get(&*percent_decoded(request.uri().path())) {
+            Some(view) => view.serve(&self.authority, &self.settings, peer, &mut request).await,
+            None => Box::pin(self.answer_elsewhere(request.method(), request.uri())).await,
+        })
+    }
+
+    /// Paths of no view.
+    async fn answer_elsewhere(&self, method: &Method, uri: &Uri) -> Response<Body> {
+        let path = percent_decoded(uri.path());
         if let Some((_, probe)) = self.probes.iter().find(|(probed, _)| *probed == path) {
-            return probe.answer(&self.authority, request.method()).await;
+            return probe.answer(&self.authority, method).await;
         }
         if self.append_slash && !path.ends_with('/') && self.views.contains_key(&format!("{path}/")) {
-            return redirect_to_slash(&request);
+            return redirect_to_slash(uri);
         }
         html_page(StatusCode::NOT_FOUND, pages::NOT_FOUND)
     }
 }
 
 /// `301` to the path with a slash, query kept, for every method. Django 5.2 `CommonMiddleware`, `APPEND_SLASH`.
-fn redirect_to_slash<B>(request: &Request<B>) -> Response<Body> {
-    let path = format!("{}/", percent_decoded(request.uri().path()));
-    let location = crate::location::of(&path, request.uri().query().unwrap_or_default());
+fn redirect_to_slash(uri: &Uri) -> Response<Body> {
+    let path = format!("{}/", percent_decoded(uri.path()));
+    let location = crate::location::of(&path, uri.query().unwrap_or_default());
     let mut response = html_page(StatusCode::MOVED_PERMANENTLY, "");
     if let Ok(location) = HeaderValue::from_str(&location) {
         response.headers_mut().insert(LOCATION, location);

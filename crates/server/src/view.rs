@@ -9,7 +9,7 @@ use countersign_formats::json::{self, Object, Style, Value};
 use countersign_formats::negotiation::{NegotiationError, Renderer, Selected, format_from_query, select_renderer};
 use countersign_formats::request_body::{BodyError, CharField, Limits, Parser, parse, read_fields};
 use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, COOKIE, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
 
@@ -59,6 +59,9 @@ pub(crate) struct View {
     /// Body formats, in order.
     pub parsers: Vec<Parser>,
     allow: HeaderValue,
+    /// The headers of most answers, JSON for a client that is not asked for its session: made once, for a copy costs less than
+    /// putting them together.
+    usual_headers: HeaderMap,
 }
 
 /// What became of a request before it is rendered.
@@ -82,6 +85,12 @@ impl View {
         }
         allow.push("OPTIONS");
         let allow = HeaderValue::from_str(&allow.join(", ")).unwrap_or(HeaderValue::from_static("OPTIONS"));
+        let mut usual = with_security_headers(Response::new(Body::default()));
+        usual.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        usual.headers_mut().insert(ALLOW, allow.clone());
+        if renderers.len() > 1 {
+            usual.headers_mut().insert(VARY, HeaderValue::from_static("Accept"));
+        }
         Self {
             endpoint,
             name: name.to_owned(),
@@ -92,16 +101,17 @@ impl View {
             renderers,
             parsers,
             allow,
+            usual_headers: std::mem::take(usual.headers_mut()),
         }
     }
 
-    /// Serves one request.
+    /// Serves one request. It stays where it is, here and below: what is handed on by value, a future holds twice.
     pub(crate) async fn serve(
         &self,
         authority: &Authority,
         settings: &ViewSettings,
         peer: IpAddr,
-        request: Request<RequestBody>,
+        request: &mut Request<RequestBody>,
     ) -> Response<Body> {
         let query_format = match (&settings.format_override, request.uri().query()) {
             (Some(name), Some(query)) => format_from_query(query, name),
@@ -130,25 +140,28 @@ impl View {
         authority: &Authority,
         settings: &ViewSettings,
         peer: IpAddr,
-        request: Request<RequestBody>,
+        request: &mut Request<RequestBody>,
     ) -> Outcome {
         let client = settings.trusted_proxies.client_of(peer, request.headers());
-        let (request, form_token) = if self.may_carry_form_token(&request) {
+        let form_token = if self.may_carry_form_token(request) {
             match Box::pin(self.form_token(settings, request)).await {
-                Ok(read) => read,
+                Ok(token) => token,
                 Err(failure) => return Outcome { result: Err(failure), read_session: true },
             }
         } else {
-            (request, None)
+            None
         };
-        let from_proxy = settings.trusted_proxies.sent(peer);
-        let caller = Caller {
-            address: client,
-            method: request.method().as_str(),
-            is_secure: settings.site.is_secure(request.headers(), from_proxy),
-            host: settings.site.host(request.headers(), from_proxy),
-            form_token: form_token.as_ref().map(|token| token.as_str()),
-        };
+        let mut caller = Caller::from(client);
+        if self.has_sessions() {
+            let from_proxy = settings.trusted_proxies.sent(peer);
+            caller = Caller {
+                address: client,
+                method: request.method().as_str(),
+                is_secure: settings.site.is_secure(request.headers(), from_proxy),
+                host: settings.site.host(request.headers(), from_proxy),
+                form_token: form_token.as_ref().map(|token| token.as_str()),
+            };
+        }
         let authentication = authority.authenticate(&self.schemes, request.headers(), caller).await;
         let read_session = authentication.read_session;
         let result = match authentication.result {
@@ -168,25 +181,30 @@ impl View {
         let is_form = [Parser::Form, Parser::Multipart].map(Parser::media_type).into_iter().any(|media_type| {
             content_type.as_deref().is_some_and(|content_type| content_type.starts_with(media_type.as_bytes()))
         });
-        is_form && self.schemes.iter().any(|scheme| matches!(scheme, Scheme::Session))
+        is_form && self.has_sessions()
     }
 
-    /// The CSRF token in such a form, with the request to go on with: its body is read before anybody is authenticated. Django
-    /// 5.2 `CsrfViewMiddleware._check_token` looks at `request.POST` first.
+    /// Whether a session's cookie lets clients in, and a CSRF check looks at how they came.
+    fn has_sessions(&self) -> bool {
+        self.schemes.iter().any(|scheme| matches!(scheme, Scheme::Session))
+    }
+
+    /// The CSRF token in such a form; its body is read before anybody is authenticated, and left to be read again. Django 5.2
+    /// `CsrfViewMiddleware._check_token` looks at `request.POST` first.
     async fn form_token(
         &self,
         settings: &ViewSettings,
-        request: Request<RequestBody>,
-    ) -> Result<(Request<RequestBody>, Option<FieldText>), Failure> {
-        let (head, body) = request.into_parts();
-        let body = collect(body, settings).await?;
-        let content_type = joined_header(&head.headers, &CONTENT_TYPE);
+        request: &mut Request<RequestBody>,
+    ) -> Result<Option<FieldText>, Failure> {
+        let body = collect(request, settings).await?;
+        *request.body_mut() = RequestBody::Right(Full::new(body.clone()));
+        let content_type = joined_header(request.headers(), &CONTENT_TYPE);
         let parsed = parse(content_type.as_deref(), &body, &[Parser::Form, Parser::Multipart], &settings.limits);
         let token = parsed.ok().and_then(|data| data.into_fields().ok()).and_then(|fields| {
             let field = CharField { name: "csrfmiddlewaretoken", trim: false };
             read_fields(&fields, &[field]).ok()?.pop()
         });
-        Ok((Request::from_parts(head, RequestBody::Right(Full::new(body))), token))
+        Ok(token)
     }
 
     async fn answer(
@@ -195,7 +213,7 @@ impl View {
         settings: &ViewSettings,
         identity: &Identity,
         client: ClientAddress,
-        request: Request<RequestBody>,
+        request: &mut Request<RequestBody>,
     ) -> Result<Answer, Failure> {
         let method = request.method();
         authority.permit(&self.permissions, identity, method.as_str()).await?;
@@ -227,11 +245,10 @@ impl View {
         &self,
         settings: &ViewSettings,
         fields: &[CharField<'_>],
-        request: Request<RequestBody>,
+        request: &mut Request<RequestBody>,
     ) -> Result<Vec<FieldText>, Failure> {
-        let (head, body) = request.into_parts();
-        let content_type = joined_header(&head.headers, &CONTENT_TYPE);
-        let body = collect(body, settings).await?;
+        let body = collect(request, settings).await?;
+        let content_type = joined_header(request.headers(), &CONTENT_TYPE);
         let data = parse(content_type.as_deref(), &body, &self.parsers, &settings.limits).map_err(body_failure)?;
         let fields_given = data.into_fields().map_err(|error| Failure::NonField(error.to_string()))?;
         read_fields(&fields_given, fields).map_err(Failure::Fields)
@@ -263,9 +280,8 @@ impl View {
             Ok(Answer::Empty) => return self.empty(selected, outcome),
             Ok(Answer::Json(value)) => (StatusCode::OK, json::render(value, style)),
             Ok(Answer::Fixed { content_type, body }) => {
-                let mut response = with_security_headers(Response::new(Body::from(body.clone())));
+                let mut response = self.response(body.clone(), selected.renderer, outcome.read_session);
                 response.headers_mut().insert(CONTENT_TYPE, content_type.clone());
-                self.add_view_headers(&mut response, selected.renderer, outcome.read_session);
                 return response;
             }
             Err(Failure::BadRequestPage) => {
@@ -289,12 +305,11 @@ impl View {
         } else {
             body
         };
-        let mut response = with_security_headers(Response::new(Body::from(body)));
+        let mut response = self.response(body, selected.renderer, outcome.read_session);
         *response.status_mut() = status;
-        let content_type =
-            HeaderValue::from_static(if as_page { "text/html; charset=utf-8" } else { "application/json" });
-        response.headers_mut().insert(CONTENT_TYPE, content_type);
-        self.add_view_headers(&mut response, selected.renderer, outcome.read_session);
+        if as_page {
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        }
         if status == StatusCode::UNAUTHORIZED
             && let Some(challenge) = &self.challenge
         {
@@ -311,9 +326,9 @@ impl View {
 
     /// 204: the view's headers and nothing else.
     fn empty(&self, selected: Selected, outcome: &Outcome) -> Response<Body> {
-        let mut response = with_security_headers(Response::new(Body::default()));
+        let mut response = self.response(String::new(), selected.renderer, outcome.read_session);
         *response.status_mut() = StatusCode::NO_CONTENT;
-        self.add_view_headers(&mut response, selected.renderer, outcome.read_session);
+        response.headers_mut().remove(CONTENT_TYPE);
         response
     }
 
@@ -325,16 +340,15 @@ impl View {
         StatusCode::from_u16(failure.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    fn add_view_headers(&self, response: &mut Response<Body>, renderer: Renderer, read_session: bool) {
-        response.headers_mut().insert(ALLOW, self.allow.clone());
-        let read_session = read_session || renderer == Renderer::BrowsableApi;
-        let vary = match (self.renderers.len() > 1, read_session) {
-            (true, true) => "Accept, Cookie",
-            (true, false) => "Accept",
-            (false, true) => "Cookie",
-            (false, false) => return,
-        };
-        response.headers_mut().insert(VARY, HeaderValue::from_static(vary));
+    /// An answer of the view, as JSON; it varies by what was looked at.
+    fn response(&self, body: String, renderer: Renderer, read_session: bool) -> Response<Body> {
+        let mut response = Response::new(Body::from(body));
+        *response.headers_mut() = self.usual_headers.clone();
+        if read_session || renderer == Renderer::BrowsableApi {
+            let vary = if self.renderers.len() > 1 { "Accept, Cookie" } else { "Cookie" };
+            response.headers_mut().insert(VARY, HeaderValue::from_static(vary));
+        }
+        response
     }
 
     /// A page of Django's own, which carries no headers of the view.
@@ -348,8 +362,9 @@ impl View {
     }
 }
 
-/// The whole body, bounded in size and time.
-async fn collect(body: RequestBody, settings: &ViewSettings) -> Result<Bytes, Failure> {
+/// The whole body, bounded in size and time; none is left.
+async fn collect(request: &mut Request<RequestBody>, settings: &ViewSettings) -> Result<Bytes, Failure> {
+    let body = std::mem::replace(request.body_mut(), RequestBody::Right(Full::default()));
     let limited = Limited::new(body, settings.limits.memory);
     match tokio::time::timeout(settings.body_timeout, limited.collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),

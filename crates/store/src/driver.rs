@@ -98,6 +98,12 @@ impl Driver {
         }
     }
 
+    /// Whether one statement may write to several tables (`WITH … AS (INSERT …)`), alone, at the level that `ON CONFLICT` decides
+    /// under.
+    pub(crate) fn writes_in_with(&self) -> bool {
+        matches!(self, Self::Postgres(postgres) if postgres.sets_level())
+    }
+
     /// Runs one unit and commits it. When this returns `Ok`, the unit's rows are on disk.
     pub(crate) async fn transaction<T, U>(&self, sharing: Sharing, unit: U) -> Result<T, StoreError>
     where

@@ -376,6 +376,65 @@ impl Store {
             .await
     }
 
+    /// Whether [`exchange_at_once`](Self::exchange_at_once) is worth a try.
+    pub fn may_exchange_at_once(&self, presented: &Presented, facts: &FamilyFacts) -> bool {
+        self.driver().writes_in_with() && presented.has_blacklist && facts.session.is_some() && facts.is_outstanding
+    }
+
+    /// Carries out an exchange, decided on `facts` that were read without a lock, if it can be done in one statement and nothing that
+    /// it rests on has changed; tells whether it was done. If not, nothing was, and [`in_family`](Self::in_family) decides anew.
+    ///
+    /// Of what an exchange rests on, three things can change: the session may end, and the token may be exchanged or voided. The
+    /// session's row is locked and looked at, as every step here does first, and the insert of the blacklist row tells the rest: an
+    /// exchange that blacklists goes through it, at Django too.
+    ///
+    /// # Errors
+    /// If the database cannot be written; nothing was done then.
+    pub async fn exchange_at_once(
+        &self,
+        presented: &Presented,
+        facts: &FamilyFacts,
+        exchange: &Exchange,
+    ) -> Result<bool, StoreError> {
+        if !self.may_exchange_at_once(presented, facts) || !exchange.blacklists {
+            return Ok(false);
+        }
+        let (presented, exchange) = (presented.clone(), exchange.clone());
+        let statements = Arc::clone(self.record_statements());
+        let done = self
+            .driver()
+            .transaction(Sharing::OneStatement, move |mut transaction| {
+                Box::pin(async move {
+                    let Exchange { successor, recorded, refreshing, keep_until, .. } = &exchange;
+                    let [_, token, created_at, expires_at, user] = recorded.values();
+                    let values = [
+                        presented.sid.as_str().into(),
+                        refreshing.at.into(),
+                        presented.jti.as_str().into(),
+                        successor.jti.as_str().into(),
+                        successor.rotated_at.into(),
+                        successor.iat.into(),
+                        successor.exp.into(),
+                        successor.access_exp.into(),
+                        (*keep_until).into(),
+                        token,
+                        created_at,
+                        expires_at,
+                        user,
+                        refreshing.at.into(),
+                        refreshing.idle_expires_at.into(),
+                        refreshing.keep_until.into(),
+                    ];
+                    Ok(transaction.execute(&statements.exchange, &values).await? > 0)
+                })
+            })
+            .await;
+        match done {
+            Err(StoreError::UniqueViolation { .. }) => Ok(false), // rows that only the steps know what to do with
+            done => done,
+        }
+    }
+
     /// Deletes rotations and sessions of which no token lives any more; gives their number. `sessions_until` is the instant up to
     /// which sessions are deleted.
     ///

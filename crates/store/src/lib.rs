@@ -211,6 +211,11 @@ impl Store {
         for statement in statements::of(*apps, self.users(), self.record_statements()) {
             self.driver().prepare(statement.text.as_ref()).await?;
         }
+        if self.driver().writes_in_with() {
+            for statement in statements::of_postgres(*apps, self.record_statements()) {
+                self.driver().prepare(statement.text.as_ref()).await?;
+            }
+        }
         Ok(())
     }
 

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use crate::driver::{Sharing, Transaction, quoted};
 use crate::families::NewSession;
 use crate::user_table::UserTable;
+use crate::value::Value;
 use crate::{Store, StoreError, UserId};
 
 /// Whether an id is blacklisted: unique indexes of `outstandingtoken.jti` and `blacklistedtoken.token_id`.
@@ -60,6 +61,12 @@ pub(crate) struct RecordStatements {
     /// The same, unless the id is known: unique index of `jti`. Looked up first, since an insert that meets a conflict still uses
     /// up an id.
     pub(crate) record_if_unknown: String,
+    /// PostgreSQL alone: a recorded token void and its successor recorded, in one statement; neither where it is unknown, or void
+    /// already: unique indexes of `jti` and `token_id`, primary key of the user table.
+    pub(crate) rotate: String,
+    /// PostgreSQL alone: an exchange in a family, in one statement ([`Store::exchange_at_once`]): primary keys, the unique indexes of
+    /// `jti`, `token_id` and `child_jti`.
+    pub(crate) exchange: String,
 }
 
 impl RecordStatements {
@@ -73,6 +80,35 @@ impl RecordStatements {
                 "{insert} SELECT CAST($1 AS text), $2, $3, $4, {owner}
                  WHERE NOT EXISTS (SELECT 1 FROM token_blacklist_outstandingtoken o WHERE o.jti = $1)
                  ON CONFLICT (jti) DO NOTHING"
+            ),
+            rotate: format!(
+                "WITH void AS (
+                     INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id)
+                     SELECT $1, o.id FROM token_blacklist_outstandingtoken o WHERE o.jti = $2
+                     ON CONFLICT (token_id) DO NOTHING RETURNING token_id
+                 )
+                 {insert} SELECT $3, $4, $5, $6, (SELECT u.{id} FROM {table} u WHERE u.{id} = $7) FROM void"
+            ),
+            exchange: format!(
+                "WITH held AS (
+                     SELECT f.sid FROM countersign_session f WHERE f.sid = $1 AND f.ended_at IS NULL FOR NO KEY UPDATE
+                 ), void AS (
+                     INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id)
+                     SELECT $2, o.id FROM held, token_blacklist_outstandingtoken o WHERE o.jti = CAST($3 AS text)
+                     ON CONFLICT (token_id) DO NOTHING RETURNING token_id
+                 ), rotated AS (
+                     INSERT INTO countersign_rotation
+                         (parent_jti, sid, child_jti, rotated_at, child_iat, child_exp, access_exp, expires_at)
+                     SELECT CAST($3 AS text), held.sid, CAST($4 AS text), $5, $6, $7, $8, $9 FROM held, void
+                     RETURNING parent_jti
+                 ), recorded AS (
+                     {insert} SELECT CAST($4 AS text), $10, $11, $12, (SELECT u.{id} FROM {table} u WHERE u.{id} = $13)
+                     FROM rotated
+                 )
+                 UPDATE countersign_session f
+                 SET refreshed_at = $14, idle_expires_at = $15,
+                     keep_until = CASE WHEN f.keep_until < $16 THEN $16 ELSE f.keep_until END
+                 FROM rotated WHERE f.sid = $1"
             ),
         }
     }
@@ -189,10 +225,13 @@ impl Store {
             .await
     }
 
-    /// Gives `successor` in place of `presented`, in one transaction.
+    /// Gives `successor` in place of `presented`, in one transaction, unless `presented` is void.
     ///
     /// With `blacklist_presented` the insert of the blacklist row decides: of many that present one token at once, exactly one is
     /// `Done`, and the others change nothing. Without it, `presented` stays valid.
+    ///
+    /// On PostgreSQL the usual case, a recorded token that is not void, is one statement and one round trip. What that does not
+    /// find is looked at in steps.
     ///
     /// **Differs:** SimpleJWT 5.5 checks, blacklists and records in separate transactions, so that one refresh token used several
     /// times at once gives several successors.
@@ -206,6 +245,15 @@ impl Store {
         successor: &OutstandingToken,
         now: Timestamp,
     ) -> Result<Rotation, StoreError> {
+        if self.driver().writes_in_with()
+            && blacklist_presented
+            && self.rotate_at_once(presented, successor, now).await?
+        {
+            return Ok(Rotation::Done);
+        }
+        if self.is_blacklisted(&presented.jti).await? {
+            return Ok(Rotation::AlreadyBlacklisted); // costs a read and no write, however often it is tried
+        }
         let (presented, successor) = (presented.clone(), successor.clone());
         let statements = Arc::clone(self.record_statements());
         self.driver()
@@ -224,6 +272,26 @@ impl Store {
                     }
                     successor.insert(&mut transaction, &statements.record).await?;
                     Ok(Rotation::Done)
+                })
+            })
+            .await
+    }
+
+    /// [`rotate`](Self::rotate) of a token that is recorded and not void; tells whether it was.
+    async fn rotate_at_once(
+        &self,
+        presented: &OutstandingToken,
+        successor: &OutstandingToken,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (presented, successor) = (presented.jti.clone(), successor.clone());
+        let statements = Arc::clone(self.record_statements());
+        self.driver()
+            .transaction(Sharing::OneStatement, move |mut transaction| {
+                Box::pin(async move {
+                    let [jti, token, created_at, expires_at, user] = successor.values();
+                    let values = [now.into(), presented.as_str().into(), jti, token, created_at, expires_at, user];
+                    Ok(transaction.execute(&statements.rotate, &values).await? > 0)
                 })
             })
             .await
@@ -286,14 +354,18 @@ impl Store {
 
 impl OutstandingToken {
     pub(crate) async fn insert(&self, transaction: &mut Transaction<'_>, statement: &str) -> Result<u64, StoreError> {
-        let values = [
+        transaction.execute(statement, &self.values()).await
+    }
+
+    /// `jti`, `token`, `created_at`, `expires_at`, `user_id`.
+    pub(crate) fn values(&self) -> [Value<'_>; 5] {
+        [
             self.jti.as_str().into(),
             self.token.as_str().into(),
             self.created_at.into(),
             self.expires_at.into(),
             self.user.as_ref().into(),
-        ];
-        transaction.execute(statement, &values).await
+        ]
     }
 
     async fn blacklist(

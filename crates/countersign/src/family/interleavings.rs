@@ -204,11 +204,29 @@ fn successor(jti: &str, now: Timestamp) -> Successor {
     Successor { jti: format!("{jti}+"), rotated_at: now, iat, exp: iat + 600, access_exp: iat + 300 }
 }
 
-/// A refresh at a node, as `session.rs` puts it together: a look without locks, then the step.
+/// `Store::exchange_at_once`: the parts of the statement, in the order in which one gives rows to the next.
+fn exchange_at_once(table: &Table, jti: &str, now: Timestamp) -> bool {
+    let mut open = Open::begin(table);
+    let offered = presented(jti);
+    let done = shuttle::future::block_on(async {
+        open.lock(SID).await?;
+        if table.committed().ended || !open.blacklist(jti, now).await? {
+            return Ok(false);
+        }
+        assert!(open.rotate(&offered, &successor(jti, now), at(900)).await?, "the statement would fail");
+        open.record(&token(&successor(jti, now).jti)).await?;
+        Ok::<_, StoreError>(true)
+    });
+    open.commit();
+    done.expect("no errors here")
+}
+
+/// A refresh at a node, as `session.rs` puts it together: a look without locks, then the exchange at once or the step.
 fn refresh(table: &Table, jti: &str, now: Timestamp, blacklists: bool) -> Option<Successor> {
     match rule().judge(&table.facts(jti), true, now) {
         Verdict::Again(successor) => return Some(successor),
         Verdict::Refuse(_) => return None,
+        Verdict::Good if blacklists && exchange_at_once(table, jti, now) => return Some(successor(jti, now)),
         Verdict::Good | Verdict::End(_) => {}
     }
     let mut open = Open::begin(table);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use countersign_formats::jwt::{HmacAlgorithm, HmacSecret, SigningKey};
+use countersign_formats::jwt::{HmacAlgorithm, HmacSecret, SigningKey, decode};
 use countersign_store::{DatabaseUrl, InstalledApps, NewUser, OutstandingToken, Store, StoreOptions};
 use proptest::prelude::*;
 

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::error::Position;
 use super::text::push_code_point;
 use super::{DecodeError, Integer, Object, SyntaxError, SyntaxErrorKind as Kind, Text, Value, detect_and_decode};
+use crate::scan;
 
 /// Objects and arrays inside one another, at most. Python's own limit is its call stack: about 940 levels under DRF, where
 /// the original crashes.
@@ -139,10 +140,10 @@ impl<'a> Parser<'a> {
 
     /// Hands a value to the container around it, and that to the next when it ends there. `None`: another value follows.
     fn finish_value(&mut self, open: &mut Vec<Open>, mut value: Value) -> Result<Option<Value>, SyntaxError> {
-        while let Some(mut container) = open.pop() {
+        while let Some(container) = open.last_mut() {
             self.skip_blanks();
             let next = self.peek();
-            match &mut container {
+            match container {
                 Open::Array(items) => {
                     items.push(value);
                     match next {
@@ -150,7 +151,6 @@ impl<'a> Parser<'a> {
                         Some(b',') => {
                             self.at += 1;
                             self.skip_blanks();
-                            open.push(container);
                             return Ok(None);
                         }
                         _ => return Err(self.error(Kind::ExpectingComma)),
@@ -166,12 +166,12 @@ impl<'a> Parser<'a> {
                         self.skip_blanks();
                         let following = self.name()?;
                         members.insert(std::mem::replace(name, following), value);
-                        open.push(container);
                         return Ok(None);
                     }
                     _ => return Err(self.error(Kind::ExpectingComma)),
                 },
             }
+            open.pop();
             self.at += 1;
         }
         Ok(Some(value))
@@ -343,7 +343,8 @@ impl<'a> Parser<'a> {
     /// Moves to the next quote, backslash, control character or the end.
     fn skip_plain(&mut self) {
         let rest = &self.text[self.at..];
-        self.at += rest.iter().position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\').unwrap_or(rest.len());
+        let ends_plain = |byte| byte < 0x20 || byte == b'"' || byte == b'\\';
+        self.at += scan::position(rest, ends_plain).unwrap_or(rest.len());
     }
 
     fn skip_blanks(&mut self) {
@@ -373,9 +374,12 @@ fn count_digits(text: &[u8]) -> usize {
 #[derive(Default)]
 struct Members {
     list: Vec<(Text, Value)>,
-    index: HashMap<Text, usize>,
+    index: Option<HashMap<Text, usize>>,
     had_duplicates: bool,
 }
+
+/// Room for members at first: as many as tokens and bodies usually have.
+const USUAL_MEMBERS: usize = 8;
 
 impl Members {
     fn insert(&mut self, name: Text, value: Value) {
@@ -384,8 +388,11 @@ impl Members {
             self.list[place].1 = value;
             return;
         }
-        if !self.index.is_empty() {
-            self.index.insert(name.clone(), self.list.len());
+        if let Some(index) = &mut self.index {
+            index.insert(name.clone(), self.list.len());
+        }
+        if self.list.is_empty() {
+            self.list.reserve(USUAL_MEMBERS);
         }
         self.list.push((name, value));
     }
@@ -394,11 +401,11 @@ impl Members {
         if self.list.len() < INDEX_FROM {
             return self.list.iter().position(|(known, _)| known == name);
         }
-        if self.index.is_empty() {
+        let index = self.index.get_or_insert_with(|| {
             let names = self.list.iter().enumerate();
-            self.index = names.map(|(place, (known, _))| (known.clone(), place)).collect();
-        }
-        self.index.get(name).copied()
+            names.map(|(place, (known, _))| (known.clone(), place)).collect()
+        });
+        index.get(name).copied()
     }
 
     fn finish(self) -> Object {

@@ -176,7 +176,38 @@ fn joined(codes: Vec<u32>) -> Text {
     Text::from_code_points(codes.into_iter().filter(|code| !(0xDC00..=0xDFFF).contains(code)))
 }
 
+/// Code points on both sides of what stands in place, surrogates among them.
+fn any_codes() -> impl Strategy<Value = Vec<u32>> {
+    prop::collection::vec(prop_oneof![8 => 0_u32..0x80, 1 => 0x80_u32..0x11_0000], 0..60)
+}
+
+fn hash_of(text: &Text) -> u64 {
+    std::hash::BuildHasher::hash_one(&std::hash::BuildHasherDefault::<std::hash::DefaultHasher>::default(), text)
+}
+
 proptest! {
+    /// However a text is held, it is the same text.
+    #[test]
+    fn texts_are_their_code_points(codes in any_codes(), others in any_codes()) {
+        let (text, other) = (Text::from_code_points(codes.clone()), Text::from_code_points(others.clone()));
+        prop_assert_eq!(text.code_points().collect::<Vec<_>>(), codes.clone());
+        prop_assert_eq!(text.cmp(&other), codes.cmp(&others));
+        prop_assert_eq!(text == other, codes == others);
+        let plain: Option<String> = codes.iter().map(|&code| char::from_u32(code)).collect();
+        prop_assert_eq!(text.as_str(), plain.as_deref());
+        prop_assert_eq!(text.first_surrogate().is_some(), plain.is_none());
+        if let Some(plain) = plain {
+            prop_assert_eq!(text.as_bytes(), plain.as_bytes());
+            for same in [Text::from(plain.as_str()), Text::from(plain.clone())] {
+                prop_assert_eq!(hash_of(&same), hash_of(&text));
+                prop_assert_eq!(&same, &text);
+            }
+            prop_assert_eq!(text.into_string(), Ok(plain));
+        } else {
+            prop_assert_eq!(text.clone().into_string(), Err(text));
+        }
+    }
+
     #[test]
     fn what_is_written_reads_back(value in any_value()) {
         prop_assert_eq!(parse(&to_compact_ascii(&value), NonFinite::Refuse).unwrap(), value.clone());

@@ -1,24 +1,43 @@
 //! Unicode text as Python has it: it may hold lone surrogates.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
-/// Text that may hold lone surrogates (`"\ud800"` is legal JSON to Python). Text without them is an ordinary `String`.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// Text that may hold lone surrogates (`"\ud800"` is legal JSON to Python). Text without them is an ordinary `String`, or stands in
+/// place where it is short: the names of claims and most of their values, ids included, cost no allocation.
+#[derive(Clone)]
 pub struct Text(Repr);
 
-/// Canonical: `Generalised` only when the text is not UTF-8.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// Bytes that stand in place, at most. With their number and the variant they fill 40 bytes.
+const SHORT: usize = 38;
+
+/// Canonical: `Generalised` only when the text is not UTF-8, `Utf8` only when it is not short.
+#[derive(Clone)]
 enum Repr {
+    /// UTF-8 of this many bytes.
+    Short(u8, [u8; SHORT]),
     Utf8(String),
     /// UTF-8 in which surrogates are encoded like other code points, in three bytes each.
     Generalised(Vec<u8>),
+}
+
+impl Repr {
+    /// The text in place, if it is short.
+    fn short(text: &str) -> Option<Self> {
+        let length = u8::try_from(text.len()).ok().filter(|_| text.len() <= SHORT)?;
+        let mut bytes = [0; SHORT];
+        bytes[..text.len()].copy_from_slice(text.as_bytes());
+        Some(Self::Short(length, bytes))
+    }
 }
 
 impl Text {
     /// The text, unless it holds a lone surrogate.
     pub fn as_str(&self) -> Option<&str> {
         match &self.0 {
+            Repr::Short(..) => std::str::from_utf8(self.as_bytes()).ok(),
             Repr::Utf8(text) => Some(text),
             Repr::Generalised(_) => None,
         }
@@ -26,11 +45,9 @@ impl Text {
 
     /// The text, each lone surrogate replaced by U+FFFD.
     pub fn to_string_lossy(&self) -> Cow<'_, str> {
-        match &self.0 {
-            Repr::Utf8(text) => Cow::Borrowed(text),
-            Repr::Generalised(_) => {
-                Cow::Owned(self.code_points().map(|code| char::from_u32(code).unwrap_or('\u{FFFD}')).collect())
-            }
+        match self.as_str() {
+            Some(text) => Cow::Borrowed(text),
+            None => Cow::Owned(self.code_points().map(|code| char::from_u32(code).unwrap_or('\u{FFFD}')).collect()),
         }
     }
 
@@ -41,14 +58,20 @@ impl Text {
     pub fn into_string(self) -> Result<String, Self> {
         match self.0 {
             Repr::Utf8(text) => Ok(text),
-            generalised @ Repr::Generalised(_) => Err(Self(generalised)),
+            other => {
+                let text = Self(other);
+                match text.as_str() {
+                    Some(short) => Ok(short.to_owned()),
+                    None => Err(text),
+                }
+            }
         }
     }
 
     /// The first lone surrogate, U+D800 to U+DFFF: DRF 3.18 `ProhibitSurrogateCharactersValidator` names it.
     pub fn first_surrogate(&self) -> Option<u16> {
         match &self.0 {
-            Repr::Utf8(_) => None,
+            Repr::Short(..) | Repr::Utf8(_) => None,
             Repr::Generalised(_) => self
                 .code_points()
                 .find(|code| (0xD800..=0xDFFF).contains(code))
@@ -69,6 +92,7 @@ impl Text {
     /// The bytes: UTF-8, surrogates encoded like other code points.
     pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
+            Repr::Short(length, bytes) => &bytes[..usize::from(*length)],
             Repr::Utf8(text) => text.as_bytes(),
             Repr::Generalised(bytes) => bytes,
         }
@@ -91,15 +115,12 @@ impl Text {
 
     /// Takes bytes that are known to be generalised UTF-8.
     pub(super) fn from_generalised(bytes: Vec<u8>) -> Self {
-        Self(String::from_utf8(bytes).map_or_else(|error| Repr::Generalised(error.into_bytes()), Repr::Utf8))
+        String::from_utf8(bytes).map_or_else(|error| Self(Repr::Generalised(error.into_bytes())), Self::from)
     }
 
     /// Copies bytes that are known to be generalised UTF-8.
     pub(super) fn from_generalised_slice(bytes: &[u8]) -> Self {
-        Self(
-            std::str::from_utf8(bytes)
-                .map_or_else(|_| Repr::Generalised(bytes.to_vec()), |text| Repr::Utf8(text.to_owned())),
-        )
+        std::str::from_utf8(bytes).map_or_else(|_| Self(Repr::Generalised(bytes.to_vec())), Self::from)
     }
 }
 
@@ -116,13 +137,40 @@ pub(super) fn push_code_point(bytes: &mut Vec<u8>, code: u32) {
 
 impl From<&str> for Text {
     fn from(text: &str) -> Self {
-        Self(Repr::Utf8(text.to_owned()))
+        Self(Repr::short(text).unwrap_or_else(|| Repr::Utf8(text.to_owned())))
     }
 }
 
 impl From<String> for Text {
     fn from(text: String) -> Self {
-        Self(Repr::Utf8(text))
+        Self(Repr::short(&text).unwrap_or(Repr::Utf8(text)))
+    }
+}
+
+/// By code points: that is how generalised UTF-8 sorts.
+impl Ord for Text {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+impl PartialOrd for Text {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Text {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for Text {}
+
+impl Hash for Text {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
     }
 }
 

@@ -1,6 +1,11 @@
 //! Writing JSON as Python's `json.dumps` does.
 
+use std::fmt::Write as _;
+
 use super::{Object, Text, Value, python_float_repr};
+
+/// Room for text at first, bytes: as much as most answers and payloads need.
+const USUAL_LENGTH: usize = 192;
 
 /// How DRF 3.18 `JSONRenderer` lays out a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +35,8 @@ pub fn to_compact_ascii(value: &Value) -> String {
 /// Like [`to_compact_ascii`], for an object that is not wrapped in a [`Value`].
 #[must_use]
 pub fn object_to_compact_ascii(object: &Object) -> String {
-    let mut writer = Writer { out: String::new(), unicode: false, indent: None, comma: ",", colon: ":" };
+    let out = String::with_capacity(USUAL_LENGTH);
+    let mut writer = Writer { out, unicode: false, indent: None, comma: ",", colon: ":" };
     writer.object(object, 0);
     writer.out
 }
@@ -44,7 +50,8 @@ pub fn render(value: &Value, style: Style) -> String {
         None if style.compact => (",", ":"),
         None => (", ", ": "),
     };
-    let mut writer = Writer { out: String::new(), unicode: style.unicode, indent, comma, colon };
+    let out = String::with_capacity(USUAL_LENGTH);
+    let mut writer = Writer { out, unicode: style.unicode, indent, comma, colon };
     writer.value(value, 0);
     writer.out
 }
@@ -63,7 +70,9 @@ impl Writer {
             Value::Null => self.out.push_str("null"),
             Value::Bool(true) => self.out.push_str("true"),
             Value::Bool(false) => self.out.push_str("false"),
-            Value::Integer(integer) => self.out.push_str(&integer.to_string()),
+            Value::Integer(integer) => {
+                let _ = write!(self.out, "{integer}"); // a String takes all
+            }
             Value::Float(number) => self.float(*number),
             Value::String(text) => self.string(text),
             Value::Array(items) if items.is_empty() => self.out.push_str("[]"),

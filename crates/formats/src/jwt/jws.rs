@@ -5,10 +5,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::{Cause, Rules, SigningKey, VerifyingKey};
 use crate::json::{self, LoadError, NonFinite, Object, Value};
+use crate::scan;
 
 const HEADER: &str = "header";
 const PAYLOAD: &str = "payload";
 const SIGNATURE: &str = "signature";
+
+/// Bytes of the longest signature that a key of ours makes, HS512's, rounded up to what base64 decodes at once.
+const LONGEST_SIGNATURE: usize = 66;
 
 /// Signs claims as they stand. The header is exactly `{"alg":"…","typ":"JWT"}`; the payload compact ASCII JSON.
 #[must_use]
@@ -36,23 +40,38 @@ pub(super) fn open(token: &[u8], keys: &[VerifyingKey], rules: &Rules) -> Result
     if token.len() > rules.max_len {
         return Err(Cause::TooLong(rules.max_len));
     }
-    let mut parts = token.split(|&byte| byte == b'.');
-    let (Some(header), Some(payload), Some(signature), None) = (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
+    let (header, rest) = at_dot(token).ok_or(Cause::Parts)?;
+    let (payload, signature) = at_dot(rest).ok_or(Cause::Parts)?;
+    if at_dot(signature).is_some() {
         return Err(Cause::Parts);
-    };
+    }
     let signed = &token[..header.len() + 1 + payload.len()];
-    let signature = unwrap_part(signature, SIGNATURE, rules)?;
+    let bare = bare_part(signature, SIGNATURE, rules)?;
+    let mut longest = [0; LONGEST_SIGNATURE];
+    let longer;
+    let signature = if base64::decoded_len_estimate(bare.len()) <= longest.len() {
+        let length = URL_SAFE_NO_PAD.decode_slice(bare, &mut longest).map_err(|_| Cause::Base64(SIGNATURE))?;
+        &longest[..length]
+    } else {
+        longer = decoded(bare, SIGNATURE)?;
+        &longer
+    };
     match keys {
         [key] if key.usual_header().as_bytes() == header => {
-            verify(signed, &signature, std::iter::once(key))?;
+            verify(signed, signature, std::iter::once(key))?;
         }
         _ => {
             let name = check_header(&unwrap_part(header, HEADER, rules)?, rules)?;
-            verify(signed, &signature, keys.iter().filter(|key| key.algorithm().name() == name))?;
+            verify(signed, signature, keys.iter().filter(|key| key.algorithm().name() == name))?;
         }
     }
     unwrap_part(payload, PAYLOAD, rules)
+}
+
+/// What stands before and after the first full stop.
+fn at_dot(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let dot = scan::position(text, |byte| byte == b'.')?;
+    Some((&text[..dot], &text[dot + 1..]))
 }
 
 /// Step 4: the payload's members.
@@ -71,9 +90,17 @@ fn verify<'k>(signed: &[u8], signature: &[u8], keys: impl Iterator<Item = &'k Ve
     Err(refusal)
 }
 
-/// Decodes base64url: alphabet, length and stray bits are strict; `=` padding passes when it is exact, unless the rules are
-/// strict (RFC 7515 §2 has none).
+/// Decodes base64url: alphabet, length and stray bits are strict; padding as [`bare_part`] has it.
 fn unwrap_part(part: &[u8], name: &'static str, rules: &Rules) -> Result<Vec<u8>, Cause> {
+    decoded(bare_part(part, name, rules)?, name)
+}
+
+fn decoded(bare: &[u8], name: &'static str) -> Result<Vec<u8>, Cause> {
+    URL_SAFE_NO_PAD.decode(bare).map_err(|_| Cause::Base64(name))
+}
+
+/// A part without its `=` padding, which passes when it is exact, unless the rules are strict (RFC 7515 §2 has none).
+fn bare_part<'t>(part: &'t [u8], name: &'static str, rules: &Rules) -> Result<&'t [u8], Cause> {
     let mut bare = part;
     while let [rest @ .., b'='] = bare {
         bare = rest;
@@ -84,7 +111,7 @@ fn unwrap_part(part: &[u8], name: &'static str, rules: &Rules) -> Result<Vec<u8>
         1 | 2 if part.len().is_multiple_of(4) => {}
         _ => return Err(Cause::Base64(name)),
     }
-    URL_SAFE_NO_PAD.decode(bare).map_err(|_| Cause::Base64(name))
+    Ok(bare)
 }
 
 /// Checks a header and returns its `alg`. Members that carry or name keys (`jwk`, `jku`, `x5u`, `x5c`) are not looked at.

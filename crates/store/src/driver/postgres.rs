@@ -61,6 +61,7 @@ const SCHEMA_LOCK: &str = "SELECT pg_catalog.pg_advisory_xact_lock(7305809842)";
 pub(crate) struct Postgres {
     readers: Readers,
     writers: Writers,
+    sets_level: bool,
 }
 
 impl Postgres {
@@ -68,7 +69,14 @@ impl Postgres {
     pub(crate) async fn open(url: &PostgresUrl, options: &PostgresOptions) -> Result<Self, StoreError> {
         let connector = Arc::new(Connector::new(url, options)?);
         let readers = Readers::open(&connector, options.read_connections.max(1)).await?;
-        Ok(Self { readers, writers: Writers::new(connector, options.write_connections.max(1)) })
+        let writers = Writers::new(connector, options.write_connections.max(1));
+        Ok(Self { readers, writers, sets_level: !options.pgbouncer })
+    }
+
+    /// Whether a statement without a transaction around it has the level that transactions here ask for: behind PgBouncer it has
+    /// the database's own.
+    pub(crate) const fn sets_level(&self) -> bool {
+        self.sets_level
     }
 
     /// The rows of a reading statement. A connection that breaks under it is replaced by another once: nothing was written.

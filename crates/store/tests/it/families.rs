@@ -3,10 +3,12 @@ use countersign_store::{
     UserId,
 };
 
-use crate::{Fixture, at, on_every_backend, token};
+use crate::{Fixture, Kind, at, on_every_backend, token};
 
 on_every_backend![
     an_exchange_is_whole_or_not_at_all,
+    an_exchange_at_once_is_whole_or_not_at_all,
+    an_exchange_at_once_that_fails_leaves_nothing,
     an_end_reaches_every_token_that_lives,
     what_was_written_is_read_to_the_microsecond,
     flushing_takes_what_no_token_needs,
@@ -79,6 +81,51 @@ async fn an_exchange_is_whole_or_not_at_all(fixture: Fixture) {
     assert_eq!(outcome, FamilyOutcome::Done);
     let (_, outcome) = step(&fixture, &root, exchange("s-root", "third", 1200)).await;
     assert_eq!(outcome, FamilyOutcome::Forestalled, "one successor");
+}
+
+/// On SQLite the steps do what one statement does on PostgreSQL: there it is never tried.
+async fn an_exchange_at_once_is_whole_or_not_at_all(fixture: Fixture) {
+    with_session(&fixture, "s", 900).await;
+    let store = &fixture.store;
+    let offered = presented("s", "s-root");
+    let FamilyStep::Exchange(first) = exchange("s-root", "child", 900) else { panic!("an exchange") };
+    let facts = store.family_facts(&offered).await.expect("reads");
+    assert_eq!(store.may_exchange_at_once(&offered, &facts), fixture.kind() == Kind::Postgres);
+    if fixture.kind() == Kind::Sqlite {
+        assert!(!store.exchange_at_once(&offered, &facts, &first).await.expect("not tried"));
+        assert_eq!(store.family_facts(&offered).await.expect("reads"), facts);
+        return;
+    }
+    assert!(store.exchange_at_once(&offered, &facts, &first).await.expect("writes"));
+    let after = store.family_facts(&offered).await.expect("reads");
+    assert_eq!(after.exchanged.as_ref().map(|exchanged| &exchanged.successor), Some(&first.successor));
+    assert!(after.blacklisted_at.is_some());
+    assert_eq!(after.session.map(|session| session.refreshed_at), Some(first.refreshing.at));
+    let child = store.family_facts(&presented("s", "child")).await.expect("reads");
+    assert!(child.is_outstanding && child.exchanged.is_none() && child.blacklisted_at.is_none());
+
+    // What was read is no longer so: nothing happens.
+    let FamilyStep::Exchange(second) = exchange("s-root", "other", 1900) else { panic!("an exchange") };
+    assert!(!store.exchange_at_once(&offered, &facts, &second).await.expect("answers"));
+    assert_eq!(store.family_facts(&offered).await.expect("reads"), after);
+    let FamilyStep::Exchange(third) = exchange("child", "grandchild", 1900) else { panic!("an exchange") };
+    let next = presented("s", "child");
+    step(&fixture, &next, FamilyStep::End { reason: "logout", at: at(2), token: None }).await;
+    assert!(!store.exchange_at_once(&next, &child, &third).await.expect("answers"));
+    let grandchild = store.family_facts(&presented("s", "grandchild")).await.expect("reads");
+    assert!(!grandchild.is_recorded);
+}
+
+/// A statement that cannot do all of it does none: the successor's id is taken.
+async fn an_exchange_at_once_that_fails_leaves_nothing(fixture: Fixture) {
+    with_session(&fixture, "s", 900).await;
+    let store = &fixture.store;
+    let offered = presented("s", "s-root");
+    store.record_outstanding(&token("child", None)).await.expect("writes");
+    let FamilyStep::Exchange(first) = exchange("s-root", "child", 900) else { panic!("an exchange") };
+    let facts = store.family_facts(&offered).await.expect("reads");
+    assert!(!store.exchange_at_once(&offered, &facts, &first).await.expect("answers"));
+    assert_eq!(store.family_facts(&offered).await.expect("reads"), facts);
 }
 
 async fn an_end_reaches_every_token_that_lives(fixture: Fixture) {

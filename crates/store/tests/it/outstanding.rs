@@ -12,6 +12,7 @@ on_every_backend![
     blacklisting_records_an_unknown_token_first,
     an_id_is_any_text_and_compared_exactly,
     rotation_voids_the_presented_token_and_records_its_successor,
+    a_recorded_token_is_rotated_once,
     a_rotation_that_fails_leaves_the_presented_token_valid,
     flushing_takes_the_expired_with_their_blacklist_rows,
     flushing_goes_through_a_long_table,
@@ -85,6 +86,24 @@ async fn rotation_voids_the_presented_token_and_records_its_successor(fixture: F
     assert_eq!(store.rotate(&two, false, &three, at(0)).await.expect("writes"), Rotation::Done);
     assert!(!store.is_blacklisted("2").await.expect("reads"));
     assert_eq!(fixture.seen(COUNTS).await, "3/1");
+}
+
+async fn a_recorded_token_is_rotated_once(fixture: Fixture) {
+    let (ann, gone) = (fixture.user("ann").await, fixture.user("gone").await);
+    let store = &fixture.store;
+    let (one, two, three) = (token("1", Some(&ann)), token("2", Some(&gone)), token("3", Some(&ann)));
+    store.record_outstanding(&one).await.expect("writes");
+    fixture.execute("DELETE FROM auth_user WHERE username = 'gone'").await;
+    assert_eq!(store.rotate(&one, true, &two, at(3)).await.expect("writes"), Rotation::Done);
+    assert_eq!(fixture.seen("SELECT user_id FROM token_blacklist_outstandingtoken WHERE jti = '2'").await, "NULL");
+    assert_eq!(store.rotate(&one, true, &three, at(4)).await.expect("writes"), Rotation::AlreadyBlacklisted);
+    assert_eq!(fixture.seen(COUNTS).await, "2/1");
+    let seen = "SELECT b.blacklisted_at FROM token_blacklist_blacklistedtoken b
+                JOIN token_blacklist_outstandingtoken o ON o.id = b.token_id WHERE o.jti = '1'";
+    assert_eq!(fixture.seen(seen).await, "2025-06-15 15:06:43");
+    store.rotate(&two, true, &one, at(5)).await.expect_err("the successor's id is known");
+    assert!(!store.is_blacklisted("2").await.expect("reads"));
+    assert_eq!(fixture.seen(COUNTS).await, "2/1");
 }
 
 async fn a_rotation_that_fails_leaves_the_presented_token_valid(fixture: Fixture) {

@@ -219,6 +219,11 @@ async fn what_every_request_runs_is_one_round_trip() {
             asked("outstanding token");
             store.set_last_login(&ann, at(5)).await.expect("writes");
             asked("last login");
+            if !pgbouncer {
+                let next = token(&format!("{new} next"), Some(&ann));
+                store.rotate(&token(&new, Some(&ann)), true, &next, at(0)).await.expect("writes");
+                asked("rotation");
+            }
             // The first time around, what is kept prepared is prepared.
             if pgbouncer || round == 1 {
                 for (what, count) in &counts[1..] {

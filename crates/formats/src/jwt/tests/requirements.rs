@@ -151,6 +151,26 @@ fn j4_header_keys_are_ignored_and_extensions_refused() {
     assert!(read(&json, &Rules::default()).is_err());
 }
 
+/// A signature may have any length; only the right one is the right one.
+#[test]
+fn signatures_of_other_lengths_are_refused() {
+    let token = sign(&good_claims(), &key());
+    let (signed, _) = token.rsplit_once('.').expect("three parts");
+    let wrong = Refusal::Invalid(Cause::Signature(HmacAlgorithm::Hs256.into()));
+    for length in (0..300).filter(|length| length % 4 != 1) {
+        let other = format!("{signed}.{}", "A".repeat(length));
+        assert_eq!(read(&other, &Rules::default()).unwrap_err(), wrong, "{length}");
+    }
+    for length in [1, 45, 85, 89, 301] {
+        let other = format!("{signed}.{}", "A".repeat(length));
+        assert_eq!(
+            read(&other, &Rules::default()).unwrap_err(),
+            Refusal::Invalid(Cause::Base64("signature")),
+            "{length}"
+        );
+    }
+}
+
 /// J5: what strict rules refuse and the original lets pass.
 #[test]
 fn j5_strict_rules_are_strict() {
