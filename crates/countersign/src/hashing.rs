@@ -185,8 +185,8 @@ impl Drop for Place {
     fn drop(&mut self) {
         // Nothing is left of it once it is answered or expired.
         let waiting = self.shared.scheduler().abandon(self.id);
-        self.shared.wake_all();
-        drop(waiting);
+        self.shared.news.fetch_add(1, Ordering::Relaxed);
+        self.shared.give_up(waiting);
     }
 }
 
@@ -215,9 +215,8 @@ impl Shared {
     }
 
     /// Drops jobs that waited, which tells those who wait for them, so not under the lock. What stood behind may fit now.
-    fn give_up(&self, jobs: Vec<Task>) {
-        if !jobs.is_empty() {
-            drop(jobs);
+    fn give_up(&self, jobs: impl IntoIterator<Item = Task>) {
+        if jobs.into_iter().count() > 0 {
             self.wake_all();
         }
     }

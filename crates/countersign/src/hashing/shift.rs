@@ -68,6 +68,8 @@ pub(super) fn start(number: usize, worker: Worker, nice: u8) {
     // The channel has room for it.
     let _ = to_idle.send(worker);
     spawn(format!("hashing-{number}"), move || {
+        // For where the class is refused; within it, niceness is nothing.
+        lower(nice);
         idle_class();
         take_turns(&idle, &to_nice, Shift::IDLE);
     });
@@ -96,7 +98,7 @@ fn idle_class() {
     use preempt_rt::sched::{Pid, Scheduler, SchedulerParams, set_scheduler};
 
     if let Err(error) = set_scheduler(Pid::current_thread(), Scheduler::SCHED_IDLE, SchedulerParams { priority: 0 }) {
-        tracing::warn!(%error, "hashing threads keep the priority of all others");
+        tracing::warn!(%error, "hashing threads are merely nicer than others");
     }
 }
 
