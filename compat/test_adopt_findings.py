@@ -75,13 +75,15 @@ REST_FRAMEWORK = {{
 
 @pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
 @pytest.mark.parametrize("site", ["sqlite"], indirect=True)
-def test_nginx_takes_the_snippet_of_two_throttles(site):
+def test_nginx_takes_the_snippet_and_countersign_the_throttles(site):
     """`nginx -t` on both files, in a frame of their own."""
-    code, report = site.adopt(THROTTLES.format(anon="30/min"))
+    code, report = site.adopt(THROTTLES.format(anon="3/day"))
     assert code == 0
     ids = {finding["id"] for finding in report["findings"]}
-    assert {"throttles", "throttle-by-header"} <= ids and "throttle-rate" not in ids
-    assert report["nginx"]["server"].count("limit_req zone=") == 2 * report["nginx"]["server"].count("location = ") - 2
+    assert {"throttles", "throttle-by-header"} <= ids and "throttle-class" not in ids
+    assert "limit_req" not in report["nginx"]["server"] + report["nginx"]["http"]
+    written = (site.countersign.folder / "countersign.toml").read_text()
+    assert written.count('rate = "3/day"') == written.count('rate = "600/hour"') > 1
     folder = site.folder
     (folder / "whole.conf").write_text(
         f"pid {folder}/pid;\nerror_log {folder}/log;\nevents {{ }}\nhttp {{ access_log off; client_body_temp_path {folder}/b; "
@@ -91,15 +93,6 @@ def test_nginx_takes_the_snippet_of_two_throttles(site):
     )
     tested = subprocess.run([NGINX, "-t", "-c", str(folder / "whole.conf")], capture_output=True, text=True, timeout=30)
     assert tested.returncode == 0, tested.stderr
-
-
-@pytest.mark.parametrize("site", ["sqlite"], indirect=True)
-def test_a_rate_that_nginx_cannot_keep_stays(site):
-    """Until it is accepted."""
-    settings = THROTTLES.format(anon="3/day")
-    assert "throttle-rate" in site.ids(settings)
-    _, report = site.adopt(settings, "--accept", "throttle-rate")
-    assert "looser than Django's" in report["nginx"]["http"]
 
 
 @pytest.mark.parametrize("site", ["postgres"], indirect=True)

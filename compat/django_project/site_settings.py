@@ -100,6 +100,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         AUTHENTICATION_CLASSES[kind] for kind in CHOICE["authentication"]
     ],
+    **CHOICE.get("rest_framework", {}),
 }
 
 globals().update(CHOICE.get("extra", {}))

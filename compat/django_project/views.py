@@ -47,6 +47,10 @@ def protected(entry):
         ],
         "permission_classes": [PERMISSIONS[entry.get("permission", "is_authenticated")]],
     }
+    if "throttles" in entry:
+        members["throttle_classes"] = [import_string(dotted) for dotted in entry["throttles"]]
+    if "throttle_scope" in entry:
+        members["throttle_scope"] = entry["throttle_scope"]
     methods = entry.get("methods", ["GET"])
     members.update({method.lower(): Whoami.answer for method in methods})
     return type("Protected", (APIView,), members).as_view()

@@ -41,6 +41,8 @@ class Choice:
     sessions: dict = field(default_factory=lambda: {"enabled": False})  # Countersign's alone
     secret_key: str = SECRET_KEY
     knox: dict = field(default_factory=dict)  # REST_KNOX
+    rest_framework: dict = field(default_factory=dict)  # further keys of REST_FRAMEWORK
+    login_limits: dict = field(default_factory=lambda: {"enabled": False})  # Countersign's alone
     extra: dict = field(default_factory=dict)  # further settings of the top level, the same on both sides
 
     def but(self, **changes):
@@ -55,6 +57,7 @@ class Choice:
             "installed_apps": [app for app in self.installed_apps if not app.startswith("django.")],
             "extra": self.extra,
             "knox": {name: _json(value) for name, value in self.knox.items()},
+            "rest_framework": self.rest_framework,
             "authentication": list(self.authentication),
             "password_hashers": list(self.password_hashers),
             "work": self.work,
@@ -82,6 +85,10 @@ class Choice:
             "",
             "[rest_framework]",
             f"default_authentication_classes = {_toml(list(self.authentication))}",
+            *(f"{name.lower()} = {_toml(value)}" for name, value in self.rest_framework.items()),
+            "",
+            "[throttling.logins]",
+            *(f"{name} = {_toml(value)}" for name, value in self.login_limits.items()),
             "",
             "[auth]",
             f"password_hashers = {_toml(list(self.password_hashers))}",
@@ -101,6 +108,8 @@ def _toml(value):
     """A TOML value; JSON's spelling of strings and lists is valid TOML, and `false` is SimpleJWT's None."""
     if value is None:
         return "false"
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{json.dumps(key)} = {_toml(one)}" for key, one in value.items()) + " }"
     if isinstance(value, timedelta):
         seconds = value.total_seconds()
         return json.dumps(int(seconds) if seconds == int(seconds) else seconds)

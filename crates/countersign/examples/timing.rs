@@ -91,6 +91,7 @@ async fn authority(rounds: u32) -> Outcome<Authority> {
     let secret = HmacSecret::new("a secret that is long enough for this example")?;
     let mut settings = Settings::new(SigningKey::hmac(HmacAlgorithm::Hs256, &secret));
     settings.hashers = hashers(rounds)?;
+    settings.throttling.logins = None;
     Ok(Authority::builder(store, settings).build().await?)
 }
 

@@ -12,6 +12,7 @@ use crate::family::FamilyKeys;
 use crate::hashing::{Hashing, HashingStats};
 use crate::session_counts::{SessionCounters, SessionCounts};
 use crate::settings::Settings;
+use crate::throttle::Throttling;
 
 /// The table of DRF's `authtoken` app.
 pub const AUTHTOKEN_TABLE: &str = "authtoken_token";
@@ -31,6 +32,7 @@ struct Inner {
     families: Option<FamilyKeys>,
     session_counters: SessionCounters,
     hashing: Hashing,
+    throttling: Throttling,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
@@ -80,6 +82,7 @@ impl AuthorityBuilder {
         let tokens = if settings.apps.authtoken { Some(store.token_table(AUTHTOKEN_TABLE).await?) } else { None };
         let families = settings.sessions.is_some().then(|| FamilyKeys::of(&settings.simple_jwt.signing_key));
         let hashing = Hashing::start(&settings.hashing, &settings.hashers);
+        let throttling = Throttling::start(&settings.throttling, &settings.simple_jwt.signing_key).await;
         let session_counters = SessionCounters::default();
         Ok(Authority {
             inner: Arc::new(Inner {
@@ -91,6 +94,7 @@ impl AuthorityBuilder {
                 families,
                 session_counters,
                 hashing,
+                throttling,
                 clock,
                 entropy,
             }),
@@ -160,6 +164,10 @@ impl Authority {
 
     pub(crate) fn hashing(&self) -> &Hashing {
         &self.inner.hashing
+    }
+
+    pub(crate) fn throttling(&self) -> &Throttling {
+        &self.inner.throttling
     }
 
     /// `N` random bytes.

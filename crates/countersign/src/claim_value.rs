@@ -18,7 +18,7 @@ pub(crate) fn to_integer(claim: &Value) -> Option<i64> {
 }
 
 /// Python's `int(text)` over ASCII digits.
-fn parse_python_int(text: &str) -> Option<i64> {
+pub(crate) fn parse_python_int(text: &str) -> Option<i64> {
     let text = text.trim_matches(is_python_space);
     let (negative, digits) = match text.as_bytes().first()? {
         b'-' => (true, &text[1..]),
@@ -47,7 +47,7 @@ fn parse_python_int(text: &str) -> Option<i64> {
 }
 
 /// Python's `str.isspace` for one character.
-fn is_python_space(character: char) -> bool {
+pub(crate) fn is_python_space(character: char) -> bool {
     character.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&character)
 }
 

@@ -77,6 +77,13 @@ impl ClientAddress {
     }
 }
 
+/// The address, or the first one of the network that it stands for; nothing where nobody knows.
+impl fmt::Display for ClientAddress {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |address| address.fmt(formatter))
+    }
+}
+
 impl From<IpAddr> for ClientAddress {
     fn from(address: IpAddr) -> Self {
         Self::new(address)

@@ -98,6 +98,12 @@ pub enum Failure {
     /// Django itself refuses the request (over its size and field limits): its HTML page.
     #[error("Bad Request")]
     BadRequestPage,
+    /// A client asks too often (SECURITY A2). DRF 3.18 `Throttled`.
+    #[error("{}", throttled(*.wait))]
+    Throttled {
+        /// Seconds until it may ask again, where that is known.
+        wait: Option<u64>,
+    },
     /// More logins wait than can be served in time (SECURITY A3).
     #[error("Service temporarily unavailable, try again later.")]
     Overloaded {
@@ -133,6 +139,7 @@ impl Failure {
             Self::MethodNotAllowed(_) => 405,
             Self::NotAcceptable => 406,
             Self::UnsupportedMediaType(_) => 415,
+            Self::Throttled { .. } => 429,
             _ if self.retry_after().is_some() => 503,
             Self::Store(_) | Self::Entropy(_) | Self::ClaimsTooLong { .. } | Self::Hashing => 500,
             _ => 400,
@@ -163,7 +170,7 @@ impl Failure {
         )
     }
 
-    /// The seconds after which a client may try again, at least one: `Retry-After` of a 503 (RFC 9110 §10.2.3).
+    /// The seconds after which a client may try again, at least one: `Retry-After` of a 429 or 503 (RFC 9110 §10.2.3).
     #[must_use]
     pub fn retry_after(&self) -> Option<u64> {
         match self {
@@ -171,6 +178,7 @@ impl Failure {
                 Some(retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0)).map(|seconds| seconds.max(1))
             }
             Self::Store(StoreError::Unavailable { .. } | StoreError::Busy | StoreError::Closed) => Some(1),
+            Self::Throttled { wait } => wait.filter(|seconds| *seconds > 0),
             _ => None,
         }
     }
@@ -211,6 +219,15 @@ impl Failure {
             }
         }
         Value::Object(body)
+    }
+}
+
+/// DRF 3.18 `Throttled.__init__`.
+fn throttled(wait: Option<u64>) -> String {
+    match wait {
+        None => "Request was throttled.".to_owned(),
+        Some(1) => "Request was throttled. Expected available in 1 second.".to_owned(),
+        Some(seconds) => format!("Request was throttled. Expected available in {seconds} seconds."),
     }
 }
 

@@ -60,6 +60,7 @@ mod session;
 mod session_counts;
 pub mod settings;
 pub mod testing;
+mod throttle;
 
 pub use authenticate::{Authentication, Credential, Identity, Principal, Scheme};
 pub use authority::{AUTHTOKEN_TABLE, Authority, AuthorityBuilder};
@@ -71,3 +72,4 @@ pub use pair::{Pair, Refreshed};
 pub use permission::{ModelName, Permission};
 pub use session_counts::SessionCounts;
 pub use settings::Settings;
+pub use throttle::{Counted, Ident, NoAddress, Rate, RateError, SharedCounters, Throttle, ThrottlePolicy, TwoRates};

@@ -16,12 +16,29 @@ impl Authority {
     /// A matching password whose hash is not what the preferred hasher would make is re-hashed and saved, also for an inactive
     /// user, as Django does. A concurrent change of the password wins over the re-hash.
     ///
-    /// Differs: a login that could not be hashed in time is refused, before the database is asked (SECURITY A3); a re-hash that
-    /// could not be is left to the next login.
+    /// Differs: who guesses too often is refused (SECURITY A2), and so is a login that could not be hashed in time (A3), both before
+    /// the database is asked; a re-hash that could not be is left to the next login.
     ///
     /// # Errors
-    /// [`Failure::Overloaded`] when too many logins wait, [`Failure::Store`], [`Failure::Entropy`] and [`Failure::Hashing`].
+    /// [`Failure::Throttled`] where too many logins have failed, [`Failure::Overloaded`] when too many wait, [`Failure::Store`],
+    /// [`Failure::Entropy`] and [`Failure::Hashing`].
     pub async fn login(&self, credentials: Credentials<'_>) -> Result<Option<User>, Failure> {
+        let now = self.now().as_microsecond();
+        let Credentials { username, client, .. } = credentials;
+        let patience = self.settings().hashing.deadline;
+        let attempt = self.throttling().begin_login(username, client, now, patience).await?;
+        let result = self.checked(credentials).await;
+        match (&result, attempt) {
+            (Ok(Some(_)), Some(attempt)) => attempt.succeed().await,
+            (Err(_), Some(attempt)) => attempt.take_back().await,
+            (Ok(None), attempt) => drop(attempt),
+            (_, None) => {}
+        }
+        result
+    }
+
+    /// As [`login`](Self::login), as often as you like.
+    async fn checked(&self, credentials: Credentials<'_>) -> Result<Option<User>, Failure> {
         let Credentials { username, password, client } = credentials;
         // Before anything is known of the user, so that a refusal tells nothing.
         let place = self.hashing().admit(client)?;

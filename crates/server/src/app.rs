@@ -179,7 +179,9 @@ fn is_the_clients(error: &std::io::Error) -> bool {
 
 /// The view of a configured resource.
 async fn view(authority: &Authority, resource: Resource) -> anyhow::Result<View> {
-    let mut view = View::new(resource.endpoint, &resource.name, resource.methods, resource.renderers, resource.parsers);
+    let throttles = authority.throttle_policy(&resource.throttles)?;
+    let mut view =
+        View::new(resource.endpoint, &resource.name, resource.methods, throttles, resource.renderers, resource.parsers);
     for choice in resource.authentication {
         view.schemes.push(match choice {
             SchemeChoice::Token { keyword, table } => {

@@ -1,13 +1,28 @@
-//! Which client a request comes from: its connection's other end, or what a declared proxy says in `X-Forwarded-For`.
+//! Which client a request comes from: its connection's other end, or what a declared proxy says in `X-Forwarded-For`. And what
+//! throttles tell clients apart by, for projects that have said so in DRF's way.
 
 use std::net::{IpAddr, SocketAddr};
 
-use countersign::ClientAddress;
+use countersign::{ClientAddress, Ident};
 use http::HeaderMap;
 use http::header::HeaderName;
 use ipnet::IpNet;
 
+use crate::routes::joined_header;
+
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// `NUM_PROXIES`: what throttles make of `X-Forwarded-For`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum NumProxies {
+    /// Ours: clients are told apart as logins are.
+    #[default]
+    Unset,
+    /// `None`: by the whole header.
+    WholeHeader,
+    /// By what the farthest of so many proxies says; by the connection's other end with none.
+    Count(usize),
+}
 
 /// `trusted_proxies`: the networks whose word about clients is taken (SECURITY G1).
 #[derive(Clone, Debug, Default)]
@@ -23,9 +38,38 @@ impl TrustedProxies {
         texts.iter().map(|text| network(text).ok_or(text.as_str())).collect::<Result<_, _>>().map(Self)
     }
 
+    /// Whether nobody's word is taken.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whom a request counts against that came over a connection from `peer`.
     pub(crate) fn client_of(&self, peer: IpAddr, headers: &HeaderMap) -> ClientAddress {
         self.client(peer.to_canonical(), headers).into()
+    }
+
+    /// What throttles tell the client apart by, which is at `client`. DRF 3.18 `BaseThrottle.get_ident`. Differs: the header is
+    /// read where a declared proxy has sent it, and from nobody else.
+    pub(crate) fn ident<'h>(
+        &self,
+        rule: NumProxies,
+        peer: IpAddr,
+        client: ClientAddress,
+        headers: &'h HeaderMap,
+    ) -> Ident<'h> {
+        let header =
+            if rule != NumProxies::Unset && self.sent(peer) { joined_header(headers, &X_FORWARDED_FOR) } else { None };
+        match (rule, header) {
+            (NumProxies::Unset, _) => Ident::Address(client),
+            (NumProxies::WholeHeader, Some(header)) if !header.is_empty() => {
+                Ident::Said(header.iter().copied().filter(|byte| !is_python_space(*byte)).collect::<Vec<u8>>().into())
+            }
+            (NumProxies::Count(count @ 1..), Some(header)) => {
+                let hops: Vec<&[u8]> = header.split(|byte| *byte == b',').collect();
+                Ident::Said(trim(hops[hops.len() - count.min(hops.len())]).to_vec().into())
+            }
+            _ => Ident::Address(peer.into()),
+        }
     }
 
     /// Whether a connection from `peer` comes from a declared proxy.
@@ -54,6 +98,17 @@ impl TrustedProxies {
     fn contains(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }
+}
+
+/// Python's `str.isspace` for a header's bytes, which are Latin-1 under WSGI.
+fn is_python_space(byte: u8) -> bool {
+    matches!(byte, b'\t'..=b'\r' | 0x1c..=b' ' | 0x85 | 0xa0)
+}
+
+fn trim(text: &[u8]) -> &[u8] {
+    let start = text.iter().position(|byte| !is_python_space(*byte)).unwrap_or(text.len());
+    let end = text.iter().rposition(|byte| !is_python_space(*byte)).map_or(start, |last| last + 1);
+    &text[start..end]
 }
 
 /// An address as proxies write it, some with a port.
@@ -113,6 +168,39 @@ mod tests {
         ] {
             assert_eq!(client(&["::1"], "::1", &[written]), meant);
         }
+    }
+
+    /// What DRF's `get_ident` says for the same headers; checked against DRF in `compat/test_throttles.py`.
+    #[test]
+    fn throttles_tell_clients_apart_as_drf_does() {
+        let proxies = TrustedProxies::parse(&["127.0.0.1".to_owned()]).expect("a network");
+        let ident = |rule, peer: &str, forwarded: &[&[u8]]| {
+            let mut headers = HeaderMap::new();
+            for line in forwarded {
+                headers.append(X_FORWARDED_FOR, http::HeaderValue::from_bytes(line).expect("a value"));
+            }
+            let peer: IpAddr = peer.parse().expect("an address");
+            match proxies.ident(rule, peer, proxies.client_of(peer, &headers), &headers) {
+                Ident::Address(address) => address.to_string().into_bytes(),
+                Ident::Said(said) => said.into_owned(),
+            }
+        };
+        let chain: &[&[u8]] = &[b"1.1.1.1, 2.2.2.2 ,\xa03.3.3.3\x85"];
+        for (rule, expected) in [
+            (NumProxies::Unset, "127.0.0.1"), // U+00A0 makes the last hop unreadable
+            (NumProxies::WholeHeader, "1.1.1.1,2.2.2.2,3.3.3.3"),
+            (NumProxies::Count(0), "127.0.0.1"),
+            (NumProxies::Count(1), "3.3.3.3"),
+            (NumProxies::Count(2), "2.2.2.2"),
+            (NumProxies::Count(9), "1.1.1.1"),
+        ] {
+            assert_eq!(ident(rule, "127.0.0.1", chain), expected.as_bytes(), "{rule:?}");
+            assert_eq!(ident(rule, "192.0.2.1", chain), b"192.0.2.1", "{rule:?} from a stranger");
+            assert_eq!(ident(rule, "127.0.0.1", &[]), b"127.0.0.1", "{rule:?} without a header");
+        }
+        assert_eq!(ident(NumProxies::WholeHeader, "127.0.0.1", &[b"a b", b"c"]), b"ab,c", "two lines are joined");
+        assert_eq!(ident(NumProxies::WholeHeader, "127.0.0.1", &[b""]), b"127.0.0.1");
+        assert_eq!(ident(NumProxies::Count(1), "127.0.0.1", &[b""]), b"", "as DRF has it");
     }
 
     #[test]

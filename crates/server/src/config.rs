@@ -13,14 +13,15 @@ mod resources;
 mod sessions;
 mod size;
 mod source;
+mod throttling;
 mod validators;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use countersign::Permission;
 use countersign::settings::Settings;
+use countersign::{Permission, Throttle};
 use countersign_formats::negotiation::Renderer;
 use countersign_formats::password_validation::Validators;
 use countersign_formats::request_body::Parser;
@@ -61,6 +62,7 @@ pub(crate) struct Resource {
     pub methods: Vec<Method>,
     pub authentication: Vec<SchemeChoice>,
     pub permissions: Vec<Permission>,
+    pub throttles: Vec<Throttle>,
     pub renderers: Vec<Renderer>,
     pub parsers: Vec<Parser>,
     /// SimpleJWT's views have no authentication, yet challenge with its word.

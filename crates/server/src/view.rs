@@ -1,10 +1,10 @@
-//! The request cycle of a DRF view: negotiation, authentication, permission, method, body, fields, answer; each step may end
-//! the request. DRF 3.18 `APIView.dispatch`.
+//! The request cycle of a DRF view: negotiation, authentication, permission, throttles, method, body, fields, answer; each step
+//! may end the request. DRF 3.18 `APIView.dispatch`.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use countersign::{Authority, Caller, ClientAddress, Failure, Identity, Permission, Scheme};
+use countersign::{Authority, Caller, ClientAddress, Failure, Identity, Permission, Scheme, ThrottlePolicy};
 use countersign_formats::json::{self, Object, Style, Value};
 use countersign_formats::negotiation::{NegotiationError, Renderer, Selected, format_from_query, select_renderer};
 use countersign_formats::request_body::{BodyError, CharField, Limits, Parser, parse, read_fields};
@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
 
-use crate::client::TrustedProxies;
+use crate::client::{NumProxies, TrustedProxies};
 use crate::endpoints::{Answer, Endpoint, FieldText};
 use crate::pages;
 use crate::routes::{Body, RequestBody, html_page, joined_header};
@@ -35,6 +35,8 @@ pub(crate) struct ViewSettings {
     pub body_timeout: Duration,
     /// Whose word about where clients are is taken.
     pub trusted_proxies: TrustedProxies,
+    /// `NUM_PROXIES`.
+    pub num_proxies: NumProxies,
     /// What that word is about.
     pub site: Site,
 }
@@ -54,6 +56,8 @@ pub(crate) struct View {
     pub challenge: Option<HeaderValue>,
     /// All must agree.
     pub permissions: Vec<Permission>,
+    /// How often it may be asked.
+    pub throttles: ThrottlePolicy,
     /// Answer formats, the preferred first.
     pub renderers: Vec<Renderer>,
     /// Body formats, in order.
@@ -71,11 +75,12 @@ struct Outcome {
 }
 
 impl View {
-    /// A view; `allow` is derived from `methods`.
+    /// A view; `allow` is derived from `methods`. None is built without saying how often it may be asked (SECURITY A6).
     pub(crate) fn new(
         endpoint: Endpoint,
         name: &str,
         methods: Vec<Method>,
+        throttles: ThrottlePolicy,
         renderers: Vec<Renderer>,
         parsers: Vec<Parser>,
     ) -> Self {
@@ -98,6 +103,7 @@ impl View {
             schemes: Vec::new(),
             challenge: None,
             permissions: Vec::new(),
+            throttles,
             renderers,
             parsers,
             allow,
@@ -165,7 +171,7 @@ impl View {
         let authentication = authority.authenticate(&self.schemes, request.headers(), caller).await;
         let read_session = authentication.read_session;
         let result = match authentication.result {
-            Ok(identity) => self.answer(authority, settings, &identity, client, request).await,
+            Ok(identity) => self.answer(authority, settings, &identity, (peer, client), request).await,
             Err(failure) => Err(failure),
         };
         Outcome { result, read_session }
@@ -212,11 +218,15 @@ impl View {
         authority: &Authority,
         settings: &ViewSettings,
         identity: &Identity,
-        client: ClientAddress,
+        (peer, client): (IpAddr, ClientAddress),
         request: &mut Request<RequestBody>,
     ) -> Result<Answer, Failure> {
         let method = request.method();
         authority.permit(&self.permissions, identity, method.as_str()).await?;
+        if !self.throttles.is_unlimited() {
+            let ident = settings.trusted_proxies.ident(settings.num_proxies, peer, client, request.headers());
+            Box::pin(authority.throttle(&self.throttles, identity, &ident)).await?;
+        }
         if *method == Method::OPTIONS {
             return Ok(Answer::Json(Box::pin(self.metadata(authority, identity)).await?));
         }

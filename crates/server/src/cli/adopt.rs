@@ -7,7 +7,6 @@ mod found;
 mod nginx;
 mod plan;
 mod python;
-mod rate;
 mod report;
 
 use std::path::PathBuf;

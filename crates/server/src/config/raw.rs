@@ -48,6 +48,7 @@ pub(super) struct RawConfig {
     pub knox: RawKnox,
     pub time_zone: Option<String>,
     pub sessions: RawSessions,
+    pub throttling: RawThrottling,
     pub claims: BTreeMap<String, RawClaim>,
     pub paths: BTreeMap<PathName, String>,
     pub protected: Vec<RawProtected>,
@@ -213,6 +214,9 @@ pub(super) struct RawRestFramework {
     pub default_permission_classes: Option<Vec<RawPermission>>,
     pub default_renderer_classes: Option<Vec<String>>,
     pub default_parser_classes: Option<Vec<String>>,
+    pub default_throttle_classes: Option<Vec<RawThrottle>>,
+    pub default_throttle_rates: Option<BTreeMap<String, Nullable>>,
+    pub num_proxies: Option<NullableCount>,
     pub non_field_errors_key: Option<String>,
     pub unicode_json: Option<bool>,
     pub compact_json: Option<bool>,
@@ -253,6 +257,46 @@ pub(super) enum RawPermission {
 pub(super) struct RawPermissionTable {
     pub kind: String,
     pub model: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "the name of a throttle class, or a table such as { kind = \"scoped\", scope = \"login\", rate = \"3/min\" }"
+)]
+pub(super) enum RawThrottle {
+    Name(String),
+    Table(RawThrottleTable),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawThrottleTable {
+    pub kind: String,
+    pub scope: Option<String>,
+    pub rate: Option<Nullable>,
+}
+
+/// Ours: how requests are counted.
+#[derive(Default, Deserialize)] // no Debug: a secret inside
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawThrottling {
+    pub memory: Option<Size>,
+    pub nodes: Option<u32>,
+    pub redis: Option<SecretText>,
+    pub redis_file: Option<PathBuf>,
+    pub redis_timeout: Option<Length>,
+    pub logins: RawLogins,
+    pub paths: BTreeMap<PathName, Vec<RawThrottle>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawLogins {
+    pub enabled: Option<bool>,
+    pub account_and_address: Option<String>,
+    pub account: Option<String>,
+    pub address: Option<String>,
 }
 
 /// One permission or a list of them.
@@ -388,6 +432,8 @@ pub(super) struct RawProtected {
     pub path: String,
     pub authentication: Option<Vec<RawScheme>>,
     pub permission: Option<RawPermissions>,
+    pub throttles: Option<Vec<RawThrottle>>,
+    pub throttle_scope: Option<String>,
     pub methods: Option<Vec<String>>,
     pub response: Option<RawResponse>,
 }

@@ -19,7 +19,7 @@ use super::raw::{Nullable, OneOrMany, RawSimpleJwt, SecretText};
 use super::source::Source;
 use super::{
     Config, ConfigError, SchemeChoice, claims, database, django_sessions, hashing, knox, resources, sessions,
-    validators,
+    throttling, validators,
 };
 use crate::client::TrustedProxies;
 use crate::view::ViewSettings;
@@ -42,6 +42,7 @@ pub(super) fn resolve(source: &Source) -> Result<Config, ConfigError> {
     settings.django_sessions = Some(django_sessions::django_sessions(source, &secret_key)?);
     settings.knox = knox::knox(source)?;
     settings.hashing = hashing::hashing(source)?;
+    settings.throttling = throttling::throttling(source)?;
     claims::claims(source, &mut settings)?;
     let sessions = sessions::sessions(source, &mut settings)?;
     let resources = resources::resources(source, &settings)?;
@@ -457,6 +458,7 @@ fn view_settings(source: &Source) -> Result<ViewSettings, ConfigError> {
         trusted_proxies: TrustedProxies::parse(&raw.trusted_proxies).map_err(|text| {
             source.error("trusted_proxies", format!("\"{text}\" is no network; write for example \"127.0.0.1/32\""))
         })?,
+        num_proxies: throttling::num_proxies(source)?,
         site: django_sessions::site(source)?,
     })
 }

@@ -1,13 +1,14 @@
 //! The mounted views and the declared resources, each with its policy.
 
 use countersign::settings::Settings;
-use countersign::{AUTHTOKEN_TABLE, ModelName, Permission};
+use countersign::{AUTHTOKEN_TABLE, ModelName, Permission, Throttle};
 use countersign_formats::negotiation::Renderer;
 use countersign_formats::request_body::Parser;
 use http::{HeaderValue, Method};
 
 use super::raw::{PathName, RawPermission, RawPermissions, RawProtected, RawScheme};
 use super::source::Source;
+use super::throttling::Throttles;
 use super::{ConfigError, Resource, SchemeChoice};
 use crate::endpoints::Endpoint;
 use crate::probes::Probe;
@@ -15,6 +16,7 @@ use crate::probes::Probe;
 /// All paths of the server.
 pub(super) fn resources(source: &Source, settings: &Settings) -> Result<Vec<Resource>, ConfigError> {
     let defaults = Defaults::read(source)?;
+    let mut throttles = Throttles::read(source)?;
     let mut resources = Vec::new();
     for mount in &MOUNTS {
         let configured = source.raw.paths.get(&mount.name);
@@ -34,10 +36,10 @@ pub(super) fn resources(source: &Source, settings: &Settings) -> Result<Vec<Reso
             return Err(source.error(&key, "its app is not in installed_apps; add it, or set the path to \"\""));
         }
         check_path(source, &key, path, &resources)?;
-        resources.push(mounted(mount, path, &defaults));
+        resources.push(mounted(mount, path, &defaults, throttles.of_path(mount.name, mount.key)?));
     }
     for (index, raw) in source.raw.protected.iter().enumerate() {
-        let resource = declared(source, index, raw, &defaults)?;
+        let resource = declared(source, index, raw, &defaults, &mut throttles)?;
         check_path(source, &format!("protected.{index}.path"), &resource.path, &resources)?;
         resources.push(resource);
     }
@@ -148,7 +150,7 @@ impl Defaults {
 }
 
 /// A view of DRF's or SimpleJWT's, with the policy its class has.
-fn mounted(mount: &Mount, path: &str, defaults: &Defaults) -> Resource {
+fn mounted(mount: &Mount, path: &str, defaults: &Defaults, throttles: Vec<Throttle>) -> Resource {
     let mut resource = Resource {
         path: path.to_owned(),
         name: mount.title.to_owned(),
@@ -156,6 +158,7 @@ fn mounted(mount: &Mount, path: &str, defaults: &Defaults) -> Resource {
         methods: vec![Method::POST],
         authentication: Vec::new(),
         permissions: Vec::new(),
+        throttles,
         renderers: defaults.renderers.clone(),
         parsers: defaults.parsers.clone(),
         challenges_as_jwt: false,
@@ -185,7 +188,13 @@ fn mounted(mount: &Mount, path: &str, defaults: &Defaults) -> Resource {
 }
 
 /// A `[[protected]]` table.
-fn declared(source: &Source, index: usize, raw: &RawProtected, defaults: &Defaults) -> Result<Resource, ConfigError> {
+fn declared(
+    source: &Source,
+    index: usize,
+    raw: &RawProtected,
+    defaults: &Defaults,
+    throttles: &mut Throttles<'_>,
+) -> Result<Resource, ConfigError> {
     let key = |name: &str| format!("protected.{index}.{name}");
     let endpoint = match &raw.response {
         None => Endpoint::Whoami,
@@ -218,6 +227,7 @@ fn declared(source: &Source, index: usize, raw: &RawProtected, defaults: &Defaul
             Some(RawPermissions::One(one)) => permissions(source, &key("permission"), std::slice::from_ref(one))?,
             Some(RawPermissions::Many(list)) => permissions(source, &key("permission"), list)?,
         },
+        throttles: throttles.of_resource(index, raw)?,
         renderers: defaults.renderers.clone(),
         parsers: defaults.parsers.clone(),
         challenges_as_jwt: false,

@@ -8,4 +8,6 @@ mod knox;
 mod logins;
 mod policies;
 mod race;
+mod redis;
 mod sessions;
+mod throttles;

@@ -7,6 +7,7 @@ mod jwt;
 mod passwords;
 mod routes;
 mod sessions;
+mod throttles;
 mod users;
 
 use serde::Serialize;
@@ -128,7 +129,7 @@ pub(super) const ACCEPTABLE: &[&str] = &[
     "parsers",
     "password-hasher",
     "renderers",
-    "throttle-rate",
+    "throttle-class",
     "user-authentication-rule",
     "view-decorator",
     "view-override",
@@ -211,6 +212,11 @@ struct Draft<'c> {
 }
 
 impl Draft<'_> {
+    /// Whether only a proxy on this machine can reach Countersign.
+    fn is_behind_a_local_proxy(&self) -> bool {
+        self.choices.bind.parse::<std::net::SocketAddr>().is_ok_and(|bind| bind.ip().is_loopback())
+    }
+
     fn add(&mut self, finding: Finding) {
         self.findings.push(self.judged(finding));
     }

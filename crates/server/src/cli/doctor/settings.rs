@@ -4,6 +4,7 @@ use countersign::settings::AuthenticationBackend;
 use countersign_formats::password::{Algorithm, Work, WorkFactors};
 
 use super::Finding;
+use crate::client::NumProxies;
 use crate::config::Config;
 
 pub(super) fn examine(config: &Config, findings: &mut Vec<Finding>) {
@@ -30,7 +31,39 @@ pub(super) fn examine(config: &Config, findings: &mut Vec<Finding>) {
             "Use ModelBackend, here and in Django, unless that is wanted.",
         ));
     }
-    // Throttles that trust the whole of X-Forwarded-For (NUM_PROXIES None) are to be told here once there are throttles.
+    throttles(config, findings);
+}
+
+/// Limits that a client can get round, that count others along, or that count less than it seems.
+fn throttles(config: &Config, findings: &mut Vec<Finding>) {
+    let throttling = &config.settings.throttling;
+    if config.views.num_proxies == NumProxies::WholeHeader {
+        findings.push(Finding::warning(
+            "throttle-by-header",
+            "num_proxies is off: throttles tell clients apart by the whole X-Forwarded-For header, of which they write the beginning",
+            "Set NUM_PROXIES to the number of proxies, here and in Django, or take num_proxies out.",
+        ));
+    }
+    if throttling.logins.is_none() {
+        findings.push(Finding::warning(
+            "logins-not-limited",
+            "throttling.logins.enabled is off: passwords can be guessed as fast as they can be hashed",
+            "Take it out, unless something in front of Countersign limits logins.",
+        ));
+    } else if config.bind.ip().is_loopback() && config.views.trusted_proxies.is_empty() {
+        findings.push(Finding::note(
+            "clients-are-one",
+            "only this machine can connect, and trusted_proxies names no proxy: all that a proxy passes on counts as one client",
+            "Name the proxy, as in trusted_proxies = [\"127.0.0.1/32\"]: else whoever guesses passwords makes everybody wait.",
+        ));
+    }
+    if config.resources.iter().any(|resource| !resource.throttles.is_empty()) {
+        findings.push(Finding::note(
+            "throttles-counted-apart",
+            "requests are throttled here and in Django, and each counts for itself: a client has the rate of a scope at both",
+            "Nothing, where all paths of a scope are on one side. Several Countersigns count together with throttling.redis.",
+        ));
+    }
 }
 
 /// Rotation that voids nothing, and voiding that never happens.

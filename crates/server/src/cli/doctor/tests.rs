@@ -14,7 +14,8 @@ async fn deployment(settings: &str, rows: &str) -> (TempDir, Result<Config, Conf
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("db.sqlite3");
     let base = format!(
-        "secret_key = \"0123456789012345678901234567890123456789\"\ndatabase_url = \"sqlite://{}\"\n",
+        "secret_key = \"0123456789012345678901234567890123456789\"\ndatabase_url = \"sqlite://{}\"\n\
+         trusted_proxies = [\"127.0.0.1\"]\n",
         path.display()
     );
     let config = Config::from_text(&base).expect("holds together");
@@ -52,7 +53,7 @@ async fn sessions_without_their_tables_are_told() {
     assert_eq!(off.exit_code(), ExitCode::from(1));
     let missing = examined("[sessions]\nenabled = true\n", drop).await;
     assert_eq!(ids(&missing), ["sessions-missing"]);
-    assert!(missing.findings[0].found.contains(":4: sessions.enabled: "), "{:?}", missing.findings);
+    assert!(missing.findings[0].found.contains(":5: sessions.enabled: "), "{:?}", missing.findings);
     assert_eq!(ids(&examined("[sessions]\nenabled = false\n", drop).await), Vec::<&str>::new());
 }
 
@@ -149,4 +150,24 @@ async fn lookups_without_case_are_judged_by_their_plan() {
     assert_eq!(ids(&examined(USERS, "").await), ["index-without-case-missing"]);
     let index = "CREATE INDEX without_case ON auth_user (upper(CAST(username AS text)));";
     assert_eq!(ids(&examined(USERS, index).await), Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn throttles_that_do_less_than_it_seems_are_told() {
+    let apart =
+        "[rest_framework]\ndefault_throttle_classes = [\"anon\"]\ndefault_throttle_rates = { anon = \"5/min\" }\n";
+    assert_eq!(ids(&examined(apart, "").await), ["throttles-counted-apart"]);
+    let by_header = format!("{apart}num_proxies = false\n[throttling.logins]\nenabled = false\n");
+    assert_eq!(
+        ids(&examined(&by_header, "").await),
+        ["throttle-by-header", "logins-not-limited", "throttles-counted-apart"]
+    );
+    let (folder, _) = deployment("", "").await;
+    let text = format!(
+        "secret_key = \"0123456789012345678901234567890123456789\"\ndatabase_url = \"sqlite://{}/db.sqlite3\"\n",
+        folder.path().display()
+    );
+    let now: Timestamp = NOW.parse().expect("a time");
+    let examined = examine(None, Config::from_text(&text), &FixedClock::new(now)).await;
+    assert_eq!(ids(&examined), ["clients-are-one"]);
 }

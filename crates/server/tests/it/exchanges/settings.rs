@@ -27,13 +27,21 @@ pub(crate) fn to_toml(given: &Value, database_url: &str) -> String {
                 apps.extend(value.as_array().expect("apps").iter().map(|app| app.as_str().expect("a name").to_owned()));
             }
             "SIMPLE_JWT" => set("simple_jwt", lower(value).into()),
-            "REST_FRAMEWORK" => framework.extend(lower(value)),
+            "REST_FRAMEWORK" => {
+                framework.extend(lower(value));
+                if let Some(rates) = value["DEFAULT_THROTTLE_RATES"].as_object() {
+                    framework.insert("default_throttle_rates".to_owned(), throttle_rates(rates).into());
+                }
+            }
             "PASSWORD_HASHERS" | "AUTHENTICATION_BACKENDS" => {
                 drop(auth.insert(name.to_lowercase(), to_toml_value(value)));
             }
             _ => set(&name.to_lowercase(), to_toml_value(value)),
         }
     }
+    // Without NUM_PROXIES the whole of X-Forwarded-For tells clients apart; here, where a declared proxy sends it.
+    framework.entry("num_proxies".to_owned()).or_insert(false.into());
+    set("trusted_proxies", vec!["127.0.0.1"].into());
     set("installed_apps", apps.into());
     set("rest_framework", framework.into());
     set("auth", auth.into());
@@ -48,8 +56,22 @@ pub(crate) fn to_toml(given: &Value, database_url: &str) -> String {
         let permissions: Vec<toml::Value> = classes.iter().map(|class| permission(class, view)).collect();
         protected.insert("permission".to_owned(), permissions.into());
     }
+    if view["throttle_classes"].is_array() {
+        protected.insert("throttles".to_owned(), to_toml_value(&view["throttle_classes"]));
+    }
+    if let Some(scope) = view["throttle_scope"].as_str() {
+        protected.insert("throttle_scope".to_owned(), scope.into());
+    }
     set("protected", toml::Value::Array(vec![protected.into()]));
     toml::to_string(&config).expect("TOML")
+}
+
+/// Rates by scope; `None` is `false`.
+fn throttle_rates(rates: &serde_json::Map<String, Value>) -> Table {
+    let rates = rates
+        .iter()
+        .map(|(scope, rate)| (scope.clone(), rate.as_str().map_or(toml::Value::from(false), toml::Value::from)));
+    rates.collect()
 }
 
 fn permission(class: &Value, view: &Value) -> toml::Value {
@@ -68,7 +90,7 @@ fn lower(settings: &Value) -> Table {
     let entries =
         settings.as_object().expect("settings").iter().filter_map(|(name, value)| match (name.as_str(), value) {
             ("JTI_CLAIM" | "TOKEN_TYPE_CLAIM", Value::Null) => Some((name.to_lowercase(), false.into())),
-            (_, Value::Null) => None,
+            ("DEFAULT_THROTTLE_RATES", _) | (_, Value::Null) => None,
             _ => Some((name.to_lowercase(), to_toml_value(value))),
         });
     entries.collect()

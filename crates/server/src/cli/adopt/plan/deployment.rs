@@ -37,6 +37,16 @@ pub(super) fn secret_key(draft: &mut Draft<'_>, found: &Found) {
 pub(super) fn top_level(draft: &mut Draft<'_>, found: &Found) {
     let django = &found.django;
     draft.document.set("", "bind", draft.choices.bind, "where nginx finds Countersign; --bind");
+    if draft.is_behind_a_local_proxy() {
+        let proxies = array(["127.0.0.1/32", "::1/128"]);
+        draft.document.set("", "trusted_proxies", proxies, "nginx; add those in front of it");
+    } else {
+        draft.add(Finding::note(
+            "proxies-unknown",
+            format!("Countersign will listen at {}, and nothing says which proxies call it", draft.choices.bind),
+            "Set trusted_proxies to their addresses: without, all clients behind one are taken for one client, and share its limits.",
+        ));
+    }
     let apps: Vec<&str> =
         APPS.iter().copied().filter(|app| django.installed_apps.iter().any(|installed| installed == app)).collect();
     draft.document.set("", "installed_apps", array(apps), "INSTALLED_APPS, as far as it matters here");

@@ -6,8 +6,7 @@ use serde::Serialize;
 
 use super::super::document::one_line;
 use super::super::found::{self, Class, Found};
-use super::super::rate::Rate;
-use super::{Draft, Effect, Finding, View, framework};
+use super::{Draft, Effect, Finding, View, framework, throttles};
 
 /// Who answers a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -32,6 +31,9 @@ pub(crate) struct Route {
     pub because: Vec<&'static str>,
     /// Names of the rates that throttle it in Django, with the rate.
     pub throttles: BTreeMap<String, Option<String>>,
+    /// Its throttles, as the configuration has them.
+    #[serde(skip)]
+    pub throttle_list: Vec<toml::Value>,
 }
 
 /// Findings after which the table does not say who may come in: Countersign's own view is switched off as well.
@@ -68,7 +70,7 @@ pub(super) fn routes(draft: &mut Draft<'_>, found: &Found) -> Vec<Route> {
     {
         draft.document.set("paths", "whoami", "", "its usual path is taken");
     }
-    throttled(draft, found, &routes);
+    throttles::throttles(draft, found, &routes);
     routes
 }
 
@@ -78,12 +80,12 @@ fn route(draft: &mut Draft<'_>, found: &Found, view: &found::View, others: &[Rou
     let kind = View::from_key(&view.kind);
     let mut because = kind.map(|kind| draft.kept_by(kind)).unwrap_or_default();
     let mut problems = Vec::new();
-    let throttles = rates(found, view);
+    let throttles = throttles::rates(found, view);
     match kind {
         Some(kind) => {
             problems.extend(misplaced(view, kind, others));
             problems.extend(changed(found, view, kind));
-            problems.extend(unlimited(&throttles, view));
+            problems.extend(throttles::missed(&throttles, view));
         }
         None if view.kind.starts_with("knox") => problems.push(stays(
             "knox",
@@ -121,12 +123,13 @@ fn route(draft: &mut Draft<'_>, found: &Found, view: &found::View, others: &[Rou
         view: kind,
         to: if moves { Destination::Countersign } else { Destination::Django },
         because,
+        throttle_list: throttles::list(found, view),
         throttles,
     }
 }
 
 /// A finding about one view. Its `views` stay empty: it keeps this route alone.
-fn stays(id: &'static str, view: &found::View, what: &str, remedy: &str) -> Finding {
+pub(super) fn stays(id: &'static str, view: &found::View, what: &str, remedy: &str) -> Finding {
     Finding::stays(id, &[], format!("{} {what}", view.pattern), remedy)
 }
 
@@ -248,85 +251,6 @@ fn policy(found: &Found, view: &found::View, kind: View) -> Vec<Finding> {
         ));
     }
     problems
-}
-
-/// The rates that throttle a view: those of DRF's own throttles by scope; of the project's by class, without a rate.
-fn rates(found: &Found, view: &found::View) -> BTreeMap<String, Option<String>> {
-    let known = found.rest_framework.as_ref().map(|framework| &framework.throttle_rates);
-    let rate = |scope: &str| known.and_then(|rates| rates.get(scope)).cloned().flatten();
-    let mut throttles = BTreeMap::new();
-    for class in &view.policies.throttles {
-        let scope = match class.as_str() {
-            "rest_framework.throttling.AnonRateThrottle" => Some("anon"),
-            "rest_framework.throttling.UserRateThrottle" => Some("user"),
-            "rest_framework.throttling.ScopedRateThrottle" => match view.policies.throttle_scope.as_deref() {
-                Some(scope) => Some(scope),
-                None => continue,
-            },
-            _ => None,
-        };
-        match scope {
-            // A scope without a rate does not throttle.
-            Some(scope) => {
-                if let Some(rate) = rate(scope) {
-                    throttles.insert(scope.to_owned(), Some(rate));
-                }
-            }
-            None => {
-                throttles.insert(one_line(class), None);
-            }
-        }
-    }
-    throttles
-}
-
-/// Throttles that nginx cannot stand in for: without them, a path would admit more guesses than it does today.
-fn unlimited(throttles: &BTreeMap<String, Option<String>>, view: &found::View) -> Option<Finding> {
-    let shown: Vec<String> = throttles
-        .iter()
-        .filter_map(|(name, rate)| match rate {
-            Some(text) if Rate::read(text).is_some_and(|rate| !rate.is_looser) => None,
-            Some(text) => Some(format!("{name} ({text})")),
-            None => Some(name.clone()),
-        })
-        .collect();
-    (!shown.is_empty()).then(|| {
-        stays(
-            "throttle-rate",
-            view,
-            &format!("is throttled by what nginx cannot do: {}", one_line(&shown.join(", "))),
-            "Nginx knows no rate below 1 a minute, and no throttles of the project's own. It stays with Django. With --accept throttle-rate the snippet limits such rates to 1 a minute, looser than Django's, and the project's own throttles not at all.",
-        )
-    })
-}
-
-fn throttled(draft: &mut Draft<'_>, found: &Found, routes: &[Route]) {
-    let framework = found.rest_framework.as_ref();
-    let has_throttles = framework.is_some_and(|framework| !framework.defaults.throttles.is_empty())
-        || found.views.iter().any(|view| !view.policies.throttles.is_empty());
-    if has_throttles && framework.is_some_and(|framework| framework.num_proxies.is_none()) {
-        draft.add(Finding::note(
-            "throttle-by-header",
-            "NUM_PROXIES is not set: DRF's throttles tell clients apart by the whole X-Forwarded-For header, which they write themselves",
-            "A client that sends another header each time is not throttled by Django. Set NUM_PROXIES to the number of proxies in front of it. The nginx snippet counts by the address of the connection.",
-        ));
-    }
-    let mut shown: Vec<String> = Vec::new();
-    for route in routes.iter().filter(|route| route.to == Destination::Countersign) {
-        for (name, rate) in &route.throttles {
-            let text = rate.as_ref().map_or_else(|| name.clone(), |rate| format!("{name} ({rate})"));
-            if !shown.contains(&text) {
-                shown.push(text);
-            }
-        }
-    }
-    if !shown.is_empty() {
-        draft.add(Finding::differs(
-            "throttles",
-            format!("carried-over paths are throttled in Django: {}", shown.join(", ")),
-            "This version of Countersign has no throttles; the nginx snippet limits the same paths. It counts by client address, also where UserRateThrottle counts by user, and it counts otherwise: as many as Django at once, then evenly, so that up to twice as many can pass within the first period. Adapt it to your wishes.",
-        ));
-    }
 }
 
 /// JWTs whose login lies elsewhere are worth a word: nothing was found to carry over.

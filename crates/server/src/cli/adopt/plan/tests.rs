@@ -55,6 +55,7 @@ fn a_stock_project_is_carried_over_whole() {
 secret_key_file = "/etc/site/secret_key"  # SECRET_KEY
 database_url = "sqlite:////srv/site/db.sqlite3"  # DATABASES["default"]
 bind = "127.0.0.1:8001"  # where nginx finds Countersign; --bind
+trusted_proxies = ["127.0.0.1/32", "::1/128"]  # nginx; add those in front of it
 installed_apps = ["rest_framework.authtoken", "rest_framework_simplejwt.token_blacklist", "django.contrib.sessions"]  # INSTALLED_APPS, as far as it matters here
 
 [rest_framework]
@@ -354,27 +355,35 @@ fn tables_of_permissions_are_looked_for_beside_the_users_only() {
     }
 }
 
-/// A rate that nginx would loosen, and a throttle that it does not know, keep the path with Django.
+/// DRF's own throttles are carried over, whatever their rate; one that is the project's code keeps the path with Django.
 #[test]
-fn throttles_are_not_loosened_unasked() {
+fn throttles_are_carried_over() {
     const ANON: &str = "rest_framework.throttling.AnonRateThrottle";
-    for (rate, class, stays) in
-        [("30/min", ANON, false), ("3/day", ANON, true), ("0/min", ANON, true), ("30/min", "site.Burst", true)]
-    {
+    for (rate, class, stays) in [
+        ("30/min", ANON, false),
+        ("3/day", ANON, false),
+        ("0/min", ANON, false),
+        ("30/min", "site.Burst", true),
+        ("x", ANON, true),
+    ] {
         let mut found = stock();
         found["rest_framework"]["throttle_rates"]["anon"] = json!(rate);
         found["rest_framework"]["num_proxies"] = json!(1);
-        found["views"][1]["throttles"] = json!([class]);
+        found["views"][1]["throttles"] = json!([class, "rest_framework.throttling.ScopedRateThrottle"]);
         let plan = plan(&found);
-        let expected = if stays { vec!["throttle-rate"] } else { vec![] };
+        let expected = if stays { vec!["throttle-class"] } else { vec![] };
         assert_eq!(
             (ids(&plan, Effect::Stays), carried(&plan).len()),
             (expected, if stays { 2 } else { 3 }),
             "{rate} {class}"
         );
         assert_eq!(ids(&plan, Effect::Differs), if stays { vec![] } else { vec!["throttles"] });
-        let accepted = plan_accepting(&found, &["throttle-rate"]);
-        assert_eq!(carried(&accepted).len(), 3);
+        if !stays {
+            let line = format!("token_obtain_pair = [{{ kind = \"anon\", rate = \"{rate}\", scope = \"anon\" }}]");
+            assert_eq!(table(&plan, "throttling.paths"), [line]);
+        }
+        assert!(table(&plan, "rest_framework").iter().any(|line| line == "num_proxies = 1"));
+        assert_eq!(carried(&plan_accepting(&found, &["throttle-class"])).len(), 3);
     }
 }
 
