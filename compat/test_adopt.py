@@ -54,6 +54,12 @@ class Deployment:
         self.pair = ok(self.log_in(self.django, self.project.obtain))
         self.gone = ok(self.log_in(self.django, self.project.obtain))["refresh"]
         ok(self.django.post(self.project.blacklist, {"refresh": self.gone}))
+        if self.project.knox:
+            self.device = ok(self.add_device(self.django))["token"]
+
+    def add_device(self, server):
+        """The answer of Knox's login, which lets in by any of the project's classes."""
+        return server.send("POST", self.project.knox[0], [("Authorization", f"Token {self.key}")])
 
     def log_in(self, server, path, user=0, password=None):
         """The answer of a login view."""
@@ -149,7 +155,7 @@ def test_snippet_routes_the_paths(deployment):
     """The nginx snippet names every authentication path of the project, and none of its other paths."""
     snippet = (deployment.countersign.folder / "nginx.conf").read_text()
     project = deployment.project
-    for path in (project.key, project.obtain, project.refresh, project.verify, project.blacklist):
+    for path in (project.key, project.obtain, project.refresh, project.verify, project.blacklist, *project.knox):
         assert re.search(rf"location\s*=\s*\"?{re.escape(path)}\"?\s", snippet), path
     assert project.protected not in snippet
 
@@ -197,6 +203,34 @@ def test_old_passwords_log_in(deployment, user):
             ok(deployment.log_in(server, path, user))
             refused = deployment.log_in(server, path, user, "wrong")
             assert refused.status == (400 if path == project.key else 401)
+
+
+def test_knox_tokens_are_carried_over(deployment):
+    """Old ones are good here; new ones of either server are good at both, shown alike, and end at both."""
+    project = deployment.project
+    if not project.knox:
+        assert 'knox_login = "' not in deployment.countersign.config().read_text()
+        return
+    _, end, end_all = project.knox
+    for server in deployment.servers:
+        assert deployment.who(server, f"Knox {deployment.device}") == (200, project.names[0])
+    shapes = []
+    for minter, reader in deployment.directions():
+        made = ok(deployment.add_device(minter))
+        token = made["token"]
+        shapes.append((list(made), token[:3], len(token), made["user"]))
+        assert deployment.who(reader, f"Knox {token}") == (200, project.names[0])
+        answer = reader.send("POST", end, [("Authorization", f"Knox {token}")])
+        assert (answer.status, answer.text) == (204, "")
+        assert {deployment.who(server, f"Knox {token}")[0] for server in deployment.servers} == {401}
+    assert shapes[0] == shapes[1] and shapes[0][1:3] == ("bk_", 67)
+    while deployment.add_device(deployment.django).status == 200:
+        pass
+    answers = [deployment.add_device(server) for server in deployment.servers]
+    assert {(answer.status, answer.text) for answer in answers} == {(403, answers[0].text)}
+    answer = deployment.countersign.send("POST", end_all, [("Authorization", f"Knox {deployment.device}")])
+    assert answer.status == 204
+    assert deployment.who(deployment.django, f"Knox {deployment.device}")[0] == 401
 
 
 def test_upgraded_hashes_are_those_of_django(deployment):

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from conftest import PASSWORD
-from harness import database, tokens
+from harness import database, keypairs, tokens
 from harness.choice import Choice
 from harness.wire import Answer
 
@@ -35,6 +35,8 @@ SETTINGS = {
             "REFRESH_TOKEN_LIFETIME": timedelta(hours=2),
         }
     ),
+    "eddsa": Choice(simple_jwt=keypairs.settings("EdDSA")),
+    "rs512": Choice(simple_jwt=keypairs.settings("RS512")),
     "sliding": Choice(
         simple_jwt={
             "AUTH_TOKEN_CLASSES": [

@@ -29,6 +29,7 @@ class Project:
     disables: bool = True  # the user model has a column is_active
     schema: str | None = None  # where the users are, if not in public
     search_path: str | None = None
+    knox: tuple = ()  # paths of Knox's login, logout and logoutall
     stores: tuple = ("postgres",)
 
     def credentials(self, path, name, password):
@@ -46,6 +47,7 @@ PROJECTS = (
         "stock", "bookshop", "username", ("alice", "bob", "Zoë"),
         "/auth/login/", "/auth/jwt/create/", "/auth/jwt/refresh/", "/auth/jwt/verify/", "/auth/jwt/logout/",
         "/shop/basket/", rotates=True, blacklists_when_rotating=True, stores=("sqlite", "postgres"),
+        knox=("/auth/device/", "/auth/device/end/", "/auth/device/end-all/"),
     ),
     Project(
         "email_user", "club", "email", ("alice@example.com", "Bob@example.com", "zoë@example.com"),

@@ -5,18 +5,20 @@ use std::borrow::Cow;
 use std::fmt;
 
 use countersign_formats::json::Value;
-use countersign_formats::jwt::{Cause, Claims, Refusal, TokenType, check_token, decode};
+use countersign_formats::jwt::{Cause, Claims, Refusal, TokenType, check_token};
 use countersign_formats::password::Password;
 use countersign_formats::scan;
 use countersign_store::{TokenTable, User, UserId};
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, HeaderName};
+use jiff::Timestamp;
 
 use crate::authority::{Authority, UserIdSource};
 use crate::basic_header::decode_basic;
 use crate::claim_value::{is_truthy, to_integer, to_text};
-use crate::client::{Caller, ClientAddress, Credentials};
+use crate::client::{Caller, Client, Credentials};
 use crate::failure::Failure;
+use crate::family::SID_LEN;
 
 /// One authentication class.
 #[derive(Debug, Clone)]
@@ -39,10 +41,12 @@ pub enum Scheme {
     Session,
     /// django-rest-knox 5.1 `TokenAuthentication`.
     Knox,
+    /// Tokens of our own kind ([`NativeTokenSettings`](crate::settings::NativeTokenSettings)).
+    Native,
 }
 
 impl Scheme {
-    /// The name that answers show: `token`, `jwt`, `jwt_stateless`, `basic`, `session`, `knox`.
+    /// The name that answers show: `token`, `jwt`, `jwt_stateless`, `basic`, `session`, `knox`, `native`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -52,6 +56,7 @@ impl Scheme {
             Self::Basic => "basic",
             Self::Session => "session",
             Self::Knox => "knox",
+            Self::Native => "native",
         }
     }
 }
@@ -74,6 +79,27 @@ pub struct Identity {
 pub enum Credential {
     /// A Knox token, by its digest.
     Knox(String),
+    /// A token of our own kind, by its digest.
+    Native(String),
+    /// A JSON web token that names a session.
+    Session(SessionId),
+}
+
+/// The id of a session as a token has it: not yet known to be one of ours.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct SessionId([u8; SID_LEN]);
+
+impl SessionId {
+    /// A claim of the length that such ids have.
+    fn of(claim: &str) -> Option<Self> {
+        claim.as_bytes().try_into().ok().map(Self)
+    }
+
+    /// The claim.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
 }
 
 /// Shows the kind only.
@@ -81,6 +107,8 @@ impl fmt::Debug for Credential {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Knox(_) => "Knox(..)",
+            Self::Native(_) => "Native(..)",
+            Self::Session(_) => "Session(..)",
         })
     }
 }
@@ -163,7 +191,7 @@ impl Identity {
 impl Authority {
     /// Tries the schemes in order: the first that does not abstain decides, and where one finds bad credentials ([`Failure`])
     /// the later ones are not tried. `caller` says whom a hash counts against ([`Scheme::Basic`]) and what a session's CSRF
-    /// check looks at ([`Scheme::Session`]); a [`ClientAddress`] alone does for the others. DRF 3.18
+    /// check looks at ([`Scheme::Session`]); a [`ClientAddress`](crate::ClientAddress) alone does for the others. DRF 3.18
     /// `Request._authenticate`.
     pub async fn authenticate<'r>(
         &self,
@@ -178,13 +206,19 @@ impl Authority {
             let mut credential = None;
             let tried = match scheme {
                 Scheme::Token { keyword, table } => self.by_token(keyword, table, headers).await,
-                Scheme::Jwt => self.by_jwt(headers).await,
-                Scheme::JwtStateless => self.by_stateless_jwt(headers).await,
-                Scheme::Basic => Box::pin(self.by_basic(headers, caller.address)).await, // large: a login
+                Scheme::Jwt => self.by_jwt(headers, &mut credential).await,
+                Scheme::JwtStateless => self.by_stateless_jwt(headers, &mut credential).await,
+                Scheme::Basic => Box::pin(self.by_basic(headers, Client::of(caller.address, headers))).await, // large: a login
                 Scheme::Session => Box::pin(self.by_session(headers, &caller)).await,
                 Scheme::Knox => Box::pin(self.by_knox(headers)).await.map(|found| {
                     found.map(|(user, digest)| {
                         credential = Some(Credential::Knox(digest));
+                        Principal::User(user)
+                    })
+                }),
+                Scheme::Native => Box::pin(self.by_native(headers, schemes)).await.map(|found| {
+                    found.map(|(user, digest)| {
+                        credential = Some(Credential::Native(digest));
                         Principal::User(user)
                     })
                 }),
@@ -194,7 +228,10 @@ impl Authority {
                 Ok(Some(principal)) => {
                     Ok(Identity { principal, scheme: Some(scheme.name()), credential, has_schemes: true })
                 }
-                Err(failure) => Err(failure),
+                Err(failure) => {
+                    self.tell_refused(scheme.name(), &failure, Client::of(caller.address, headers));
+                    Err(failure)
+                }
             };
             return Authentication { result, read_session };
         }
@@ -211,6 +248,9 @@ impl Authority {
             Scheme::Basic => Some("Basic realm=\"api\"".to_owned()),
             Scheme::Session => None,
             Scheme::Knox => Some(self.settings().knox.auth_header_prefix.clone()),
+            Scheme::Native => {
+                self.settings().native_tokens.as_ref().map(|native| format!("{} realm=\"api\"", native.keyword))
+            }
         }
     }
 
@@ -226,12 +266,15 @@ impl Authority {
         if !user.is_active {
             return Err(Failure::InactiveUser);
         }
+        self.token_seen("token", key, &user.id, None);
         Ok(Some(Principal::User(user)))
     }
 
-    async fn by_basic(&self, headers: &HeaderMap, client: ClientAddress) -> Result<Option<Principal>, Failure> {
+    async fn by_basic(&self, headers: &HeaderMap, client: Client<'_>) -> Result<Option<Principal>, Failure> {
         let Some(header) = joined(headers, &AUTHORIZATION) else { return Ok(None) };
         let Some(credentials) = after_keyword(&header, "Basic") else { return Ok(None) };
+        // Base64 as Python reads it skips the comma of a repeated header, and whatever comes after the padding.
+        let is_repeated = matches!(header, Cow::Owned(_));
         let word = match credentials {
             Words::None => return Err(Failure::BadHeader("Invalid basic header. No credentials provided.")),
             Words::Many => {
@@ -240,8 +283,9 @@ impl Authority {
             Words::One(word) => word,
         };
         let (username, password) = decode_basic(word)
+            .filter(|_| !is_repeated)
             .ok_or(Failure::BadHeader("Invalid basic header. Credentials not correctly base64 encoded."))?;
-        let credentials = Credentials::new(&username, Password::new(password)).from_address(client);
+        let credentials = Credentials::new(&username, Password::new(password)).from_client(client);
         let user = self.login(credentials).await?.ok_or(Failure::InvalidBasicCredentials)?;
         if !user.is_active {
             return Err(Failure::InactiveUser);
@@ -249,8 +293,13 @@ impl Authority {
         Ok(Some(Principal::User(user)))
     }
 
-    async fn by_jwt(&self, headers: &HeaderMap) -> Result<Option<Principal>, Failure> {
-        let Some(claims) = self.claims_of(headers).await? else { return Ok(None) };
+    async fn by_jwt(
+        &self,
+        headers: &HeaderMap,
+        credential: &mut Option<Credential>,
+    ) -> Result<Option<Principal>, Failure> {
+        let Some((claims, now)) = self.claims_of(headers).await? else { return Ok(None) };
+        *credential = self.session_shown(&claims);
         let settings = &self.settings().simple_jwt;
         let claim = claims.get(&settings.user_id_claim).ok_or(Failure::NoUserClaim)?;
         let user = self.user_of_claim(claim).await?.ok_or(Failure::UserNotFound)?;
@@ -258,17 +307,44 @@ impl Authority {
             return Err(Failure::JwtUserInactive);
         }
         self.check_revocation(&claims, &user)?;
+        self.check_goes_on(&claims, now).await?;
+        self.family_seen(&claims);
         Ok(Some(Principal::User(user)))
     }
 
-    async fn by_stateless_jwt(&self, headers: &HeaderMap) -> Result<Option<Principal>, Failure> {
-        let Some(claims) = self.claims_of(headers).await? else { return Ok(None) };
+    async fn by_stateless_jwt(
+        &self,
+        headers: &HeaderMap,
+        credential: &mut Option<Credential>,
+    ) -> Result<Option<Principal>, Failure> {
+        let Some((claims, now)) = self.claims_of(headers).await? else { return Ok(None) };
+        *credential = self.session_shown(&claims);
         let user_id = claims.get(&self.settings().simple_jwt.user_id_claim).ok_or(Failure::NoUserClaim)?.clone();
+        self.check_goes_on(&claims, now).await?;
+        self.family_seen(&claims);
         Ok(Some(Principal::Claims { user_id, claims: Box::new(claims) }))
     }
 
-    /// The claims of the JWT in the header, if there is one. SimpleJWT 5.5 `get_raw_token`, `get_validated_token`.
-    async fn claims_of(&self, headers: &HeaderMap) -> Result<Option<Claims>, Failure> {
+    /// Refuses a token whose session has ended, as SimpleJWT refuses one that is blacklisted.
+    async fn check_goes_on(&self, claims: &Claims, now: Timestamp) -> Result<(), Failure> {
+        if !self.is_revoked(claims, now).await? {
+            return Ok(());
+        }
+        let settings = &self.settings().simple_jwt;
+        let refusal = |class: &TokenType| match check_token(claims, *class, &settings.rules, now) {
+            Ok(()) => (*class, Refusal::Blacklisted),
+            Err(refusal) => (*class, refusal),
+        };
+        Err(Failure::NoTokenClass(settings.auth_token_classes.iter().map(refusal).collect()))
+    }
+
+    fn session_shown(&self, claims: &Claims) -> Option<Credential> {
+        let sessions = self.settings().sessions.as_ref()?;
+        SessionId::of(claims.get(&sessions.claim)?.as_str()?).map(Credential::Session)
+    }
+
+    /// The claims of the JWT in the header, if there is one, and the instant at which they hold. SimpleJWT 5.5 `get_raw_token`, `get_validated_token`.
+    async fn claims_of(&self, headers: &HeaderMap) -> Result<Option<(Claims, Timestamp)>, Failure> {
         let settings = &self.settings().simple_jwt;
         let Some(header) = joined(headers, &settings.auth_header_name) else { return Ok(None) };
         let mut words = words(&header);
@@ -281,14 +357,14 @@ impl Authority {
         let now = self.now();
         let mut refusals = Vec::new();
         // Signature and times are the same for every class; only the type, and the blacklist of sliding tokens, differ.
-        let decoded = decode(token, &settings.verifying_keys, &settings.rules, now);
+        let decoded = self.decode(token, now).await;
         for class in &settings.auth_token_classes {
             let refusal = match &decoded {
                 Err(refusal) => refusal.clone(),
                 Ok(claims) => match self.blacklist_refusal(*class, claims).await? {
                     Some(refusal) => refusal,
                     None => match check_token(claims, *class, &settings.rules, now) {
-                        Ok(()) => return Ok(decoded.ok()),
+                        Ok(()) => return Ok(decoded.ok().map(|claims| (claims, now))),
                         Err(refusal) => refusal,
                     },
                 },
@@ -318,6 +394,14 @@ impl Authority {
                 None => None,
             },
         })
+    }
+
+    /// The key of the user whom a token names, as it says; `None` where tokens name users by something else.
+    pub(crate) fn claimed_user_id(&self, claims: &Claims) -> Option<String> {
+        match self.user_id_source() {
+            UserIdSource::PrimaryKey => claims.get(&self.settings().simple_jwt.user_id_claim).and_then(to_text),
+            UserIdSource::Field(_) => None,
+        }
     }
 
     /// `CHECK_REVOKE_TOKEN`: the claim must be the upper-case MD5 of the stored password.
@@ -356,7 +440,7 @@ impl Authority {
     }
 
     /// The claim of `JTI_CLAIM`, if the token has it.
-    fn jti_claim<'a>(&self, claims: &'a Claims) -> Option<&'a Value> {
+    pub(crate) fn jti_claim<'a>(&self, claims: &'a Claims) -> Option<&'a Value> {
         self.settings().simple_jwt.rules.jti_claim.as_deref().and_then(|claim| claims.get(claim))
     }
 
@@ -373,7 +457,7 @@ fn storable(claim: &Value) -> Option<String> {
 }
 
 /// What follows a header's keyword.
-enum Words<'a> {
+pub(crate) enum Words<'a> {
     None,
     One(&'a [u8]),
     Many,
@@ -393,7 +477,7 @@ pub(crate) fn shown_token<'h>(header: &'h [u8], keyword: &str) -> Result<Option<
 }
 
 /// What follows `keyword`, if that (without case) is the first word.
-fn after_keyword<'a>(header: &'a [u8], keyword: &str) -> Option<Words<'a>> {
+pub(crate) fn after_keyword<'a>(header: &'a [u8], keyword: &str) -> Option<Words<'a>> {
     let mut words = words(header);
     if !words.next()?.eq_ignore_ascii_case(keyword.as_bytes()) {
         return None;
@@ -406,7 +490,7 @@ fn after_keyword<'a>(header: &'a [u8], keyword: &str) -> Option<Words<'a>> {
 }
 
 /// Python's `bytes.split()`: runs of ASCII white space separate, VT included; U+00A0 does not.
-fn words(mut header: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn words(mut header: &[u8]) -> impl Iterator<Item = &[u8]> {
     let is_space = |byte| matches!(byte, b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r');
     std::iter::from_fn(move || {
         let start = header.iter().position(|&byte| !is_space(byte))?;
@@ -417,8 +501,8 @@ fn words(mut header: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// The field's value; repeated fields joined by a comma, as a WSGI server hands them over. A joined value is refused by every
-/// scheme, since the words no longer fit.
+/// The field's value; repeated fields joined by a comma, as a WSGI server hands them over. A joined value lets nobody in: no token
+/// holds a comma, and Basic refuses it.
 pub(crate) fn joined<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Cow<'a, [u8]>> {
     let mut values = headers.get_all(name).iter();
     let first = values.next()?.as_bytes();

@@ -6,10 +6,14 @@ use std::sync::Arc;
 use countersign_store::{Store, StoreError, TokenTable, UserField};
 use jiff::Timestamp;
 
+use crate::audit::{About, Audit, Event, EventStats};
 use crate::clock::{Clock, Entropy, EntropyFailed, SystemClock, SystemEntropy, fresh_jti, random};
 use crate::declared_claims::ClaimReader;
 use crate::family::FamilyKeys;
 use crate::hashing::{Hashing, HashingStats};
+use crate::key_ring::KeyRing;
+use crate::last_seen::LastSeen;
+use crate::revocation::Revocations;
 use crate::session_counts::{SessionCounters, SessionCounts};
 use crate::settings::Settings;
 use crate::throttle::Throttling;
@@ -29,9 +33,13 @@ struct Inner {
     user_id: UserIdSource,
     claims: Option<ClaimReader>,
     tokens: Option<TokenTable>,
+    key_ring: KeyRing,
     families: Option<FamilyKeys>,
     session_counters: SessionCounters,
+    last_seen: Option<LastSeen>,
+    revocations: Option<Arc<Revocations>>,
     hashing: Hashing,
+    audit: Audit,
     throttling: Throttling,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -69,21 +77,36 @@ impl AuthorityBuilder {
         self
     }
 
-    /// Checks the settings against the database, puts the parts together and starts the hashing threads, which end when the
-    /// last clone of the authority is dropped.
+    /// Checks the settings against the database, puts the parts together and starts the hashing threads and, where there are
+    /// sessions, what follows their ends; both stop when the last clone of the authority is dropped. Events are written by a task of the
+    /// Tokio runtime that this is called in.
     ///
     /// # Errors
     /// [`StoreError`] when `USER_ID_FIELD` or a declared claim names no usable column, or the database does not answer.
     pub async fn build(self) -> Result<Authority, StoreError> {
         let Self { store, settings, clock, entropy } = self;
         let field = store.user_field(&settings.simple_jwt.user_id_field).await?;
+        let revocations = match &settings.sessions {
+            Some(sessions) => {
+                let lifetime = settings.simple_jwt.longest_access();
+                let id_type = field.id_type();
+                // On the heap: large, as it makes a connection.
+                let started = Revocations::start(&store, sessions, id_type, lifetime, Arc::clone(&clock));
+                Some(Box::pin(started).await?)
+            }
+            None => None,
+        };
         let user_id = if field.is_primary_key() { UserIdSource::PrimaryKey } else { UserIdSource::Field(field) };
         let claims = ClaimReader::of(&store, &settings.claims).await?;
         let tokens = if settings.apps.authtoken { Some(store.token_table(AUTHTOKEN_TABLE).await?) } else { None };
         let families = settings.sessions.is_some().then(|| FamilyKeys::of(&settings.simple_jwt.signing_key));
+        let key_ring = KeyRing::new(&settings.simple_jwt);
         let hashing = Hashing::start(&settings.hashing, &settings.hashers);
         let throttling = Throttling::start(&settings.throttling, &settings.simple_jwt.signing_key).await;
         let session_counters = SessionCounters::default();
+        let audit = Audit::start(&settings.audit, &store, &clock);
+        let is_noted = settings.sessions.as_ref().is_some_and(|sessions| sessions.last_seen.is_some());
+        let last_seen = is_noted.then(LastSeen::default);
         Ok(Authority {
             inner: Arc::new(Inner {
                 store,
@@ -91,9 +114,13 @@ impl AuthorityBuilder {
                 user_id,
                 claims,
                 tokens,
+                key_ring,
                 families,
                 session_counters,
+                last_seen,
+                revocations,
                 hashing,
+                audit,
                 throttling,
                 clock,
                 entropy,
@@ -141,9 +168,20 @@ impl Authority {
         self.inner.tokens.as_ref()
     }
 
+    /// The keys in force.
+    #[must_use]
+    pub fn key_ring(&self) -> &KeyRing {
+        &self.inner.key_ring
+    }
+
     /// What ids of sessions and successors are derived with, while there are sessions.
     pub(crate) fn family_keys(&self) -> Option<&FamilyKeys> {
         self.inner.families.as_ref()
+    }
+
+    /// Which valid tokens are refused, where there are sessions.
+    pub(crate) fn revocations(&self) -> Option<&Arc<Revocations>> {
+        self.inner.revocations.as_ref()
     }
 
     /// What became of refresh tokens so far, where there are sessions.
@@ -156,10 +194,35 @@ impl Authority {
         &self.inner.session_counters
     }
 
+    /// Where it is noted when sessions were seen.
+    pub(crate) fn last_seen(&self) -> Option<&LastSeen> {
+        self.inner.last_seen.as_ref()
+    }
+
     /// What became of password hashes so far, and how many run and wait now.
     #[must_use]
     pub fn hashing_stats(&self) -> HashingStats {
         self.inner.hashing.stats()
+    }
+
+    /// What became of events so far.
+    #[must_use]
+    pub fn event_stats(&self) -> EventStats {
+        self.inner.audit.stats()
+    }
+
+    /// Waits until all events of before are in their table, or given up; done before the store is closed.
+    pub async fn flush_events(&self) {
+        self.inner.audit.flush().await;
+    }
+
+    pub(crate) fn audit(&self) -> &Audit {
+        &self.inner.audit
+    }
+
+    /// Tells what happened now.
+    pub(crate) fn tell(&self, event: &Event, about: &About<'_>) {
+        self.inner.audit.tell(event, about, self.now());
     }
 
     pub(crate) fn hashing(&self) -> &Hashing {

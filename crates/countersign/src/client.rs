@@ -1,9 +1,12 @@
 //! What a client logs in with, and where it comes from.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use countersign_formats::password::Password;
+use countersign_store::Place;
+use http::header::{HeaderMap, HeaderValue, USER_AGENT};
 
 /// A username, a password, and who offers them.
 #[derive(Clone)]
@@ -12,34 +15,88 @@ pub struct Credentials<'a> {
     pub username: &'a str,
     /// The password as the client wrote it.
     pub password: Password,
-    /// Where they come from; [`ClientAddress::UNKNOWN`] unless [`from_address`](Self::from_address) says.
-    pub client: ClientAddress,
+    /// Who offers them; nobody knows unless [`from_client`](Self::from_client) says.
+    pub client: Client<'a>,
+    /// Where the session will be used; unknown unless [`from_place`](Self::from_place) says.
+    pub place: Place,
 }
 
 impl<'a> Credentials<'a> {
     /// A username and a password from nobody knows where.
     #[must_use]
     pub fn new(username: &'a str, password: Password) -> Self {
-        Self { username, password, client: ClientAddress::UNKNOWN }
+        Self { username, password, client: Client::default(), place: Place::default() }
     }
 
-    /// The same from a known place.
+    /// The same from a known client; a [`ClientAddress`] is one.
     #[must_use]
-    pub fn from_address(mut self, client: ClientAddress) -> Self {
-        self.client = client;
+    pub fn from_client(mut self, client: impl Into<Client<'a>>) -> Self {
+        self.client = client.into();
+        self
+    }
+
+    /// The same for a session whose place is to be remembered; see [`place`].
+    #[must_use]
+    pub fn from_place(mut self, place: Place) -> Self {
+        self.place = place;
         self
     }
 }
 
 impl fmt::Debug for Credentials<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Credentials").field("client", &self.client).finish_non_exhaustive()
+        formatter.debug_struct("Credentials").field("client", &self.client.address).finish_non_exhaustive()
     }
 }
 
-/// Whom a login counts against where logins wait: an IPv4 address, or the /64 of an IPv6 address, which is what one
-/// subscriber has (SECURITY A2). All clients without an address are one client, which may fill the whole queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// Characters that are kept of a device's name.
+const LONGEST_NAME: usize = 100;
+/// Characters that are kept of `User-Agent`.
+const LONGEST_AGENT: usize = 300;
+
+/// Where a session is used: what its client calls the device, its `User-Agent`, its address. All of it is the client's word but the
+/// address. Control characters go, long texts are cut off.
+#[must_use]
+pub fn place(name: Option<&str>, user_agent: Option<&[u8]>, address: Option<IpAddr>) -> Place {
+    let kept = |text: &str, longest: usize| {
+        let text: String = text.chars().filter(|letter| !letter.is_control()).take(longest).collect();
+        let text = text.trim();
+        (!text.is_empty()).then(|| text.to_owned())
+    };
+    Place {
+        name: name.and_then(|name| kept(name, LONGEST_NAME)),
+        user_agent: user_agent.and_then(|agent| kept(&String::from_utf8_lossy(agent), LONGEST_AGENT)),
+        address: address.map(|address| address.to_canonical().to_string()),
+    }
+}
+
+/// Who sends a request, as far as the connection and its headers tell. What is here is the client's own word but for the address.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Client<'r> {
+    /// Where from.
+    pub address: ClientAddress,
+    /// `User-Agent`, as it came.
+    pub agent: Option<&'r [u8]>,
+}
+
+impl<'r> Client<'r> {
+    /// The client of a request from this address.
+    #[must_use]
+    pub fn of(address: ClientAddress, headers: &'r HeaderMap) -> Self {
+        Self { address, agent: headers.get(USER_AGENT).map(HeaderValue::as_bytes) }
+    }
+}
+
+impl From<ClientAddress> for Client<'_> {
+    fn from(address: ClientAddress) -> Self {
+        Self { address, agent: None }
+    }
+}
+
+/// Where a client is, and whom it counts against: addresses are equal where they are one client, which is an IPv4 address, or
+/// the /64 of an IPv6 address, what one subscriber has (SECURITY A2). All clients without an address are one client, which may
+/// fill the whole queue.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct ClientAddress(Option<IpAddr>);
 
 impl ClientAddress {
@@ -49,12 +106,24 @@ impl ClientAddress {
     /// The client at this address. An IPv4 address within IPv6 (RFC 4291 §2.5.5.2) counts as itself.
     #[must_use]
     pub fn new(address: IpAddr) -> Self {
+        Self(Some(address.to_canonical()))
+    }
+
+    /// The address in full.
+    #[must_use]
+    pub fn ip(self) -> Option<IpAddr> {
+        self.0
+    }
+
+    /// What it counts as.
+    #[must_use]
+    pub fn network(self) -> Option<IpAddr> {
         /// The upper 64 bits.
         const NETWORK: u128 = u128::MAX << 64;
-        Self(Some(match address.to_canonical() {
+        self.0.map(|address| match address {
             IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & NETWORK).into(),
-            address @ IpAddr::V4(_) => address,
-        }))
+            IpAddr::V4(_) => address,
+        })
     }
 
     /// The clients that one hand may well be behind: those of an IPv6 /48, the most that one site is given (RFC 6177 §2), which
@@ -77,10 +146,24 @@ impl ClientAddress {
     }
 }
 
-/// The address, or the first one of the network that it stands for; nothing where nobody knows.
+/// The address that it counts as; nothing where nobody knows.
 impl fmt::Display for ClientAddress {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.map_or(Ok(()), |address| address.fmt(formatter))
+        self.network().map_or(Ok(()), |address| address.fmt(formatter))
+    }
+}
+
+impl PartialEq for ClientAddress {
+    fn eq(&self, other: &Self) -> bool {
+        self.network() == other.network()
+    }
+}
+
+impl Eq for ClientAddress {}
+
+impl Hash for ClientAddress {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.network().hash(state);
     }
 }
 
@@ -114,6 +197,8 @@ impl From<ClientAddress> for Caller<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     fn client(text: &str) -> ClientAddress {
@@ -127,6 +212,12 @@ mod tests {
         assert_ne!(client("192.0.2.1"), client("192.0.2.2"));
         assert_eq!(client("::ffff:192.0.2.1"), client("192.0.2.1"));
         assert!(client("::1").is_known() && !ClientAddress::UNKNOWN.is_known());
+        let counted: HashSet<_> = ["2001:db8:1:2::1", "2001:db8:1:2::2", "2001:db8:1:3::1"].map(client).into();
+        assert_eq!(counted.len(), 2);
+        assert_eq!(
+            client("2001:db8:1:2::1").ip().map(|address| address.to_string()).as_deref(),
+            Some("2001:db8:1:2::1")
+        );
     }
 
     #[test]
@@ -139,8 +230,20 @@ mod tests {
     }
 
     #[test]
+    fn a_place_is_bounded_and_of_one_line() {
+        let name = format!("  Ann's \r\n\0\u{1b}[31mphone{}", "x".repeat(200));
+        let agent = [b"curl/8 \xff\t", &[b'y'; 400][..]].concat();
+        let place = place(Some(&name), Some(&agent), "::ffff:192.0.2.1".parse().ok());
+        assert!(place.name.as_deref().is_some_and(|name| name.starts_with("Ann's [31mphonexxx") && name.len() <= 100));
+        assert!(place.user_agent.as_deref().is_some_and(|agent| agent.starts_with("curl/8 \u{fffd}yyy")));
+        assert_eq!(place.user_agent.map(|agent| agent.chars().count()), Some(300));
+        assert_eq!(place.address.as_deref(), Some("192.0.2.1"));
+        assert_eq!(super::place(Some(" \n"), Some(b""), None), Place::default());
+    }
+
+    #[test]
     fn s2_debug_shows_no_password() {
-        let credentials = Credentials::new("alice", Password::new("sesame")).from_address(client("192.0.2.1"));
+        let credentials = Credentials::new("alice", Password::new("sesame")).from_client(client("192.0.2.1"));
         assert_eq!(format!("{credentials:?}"), "Credentials { client: ClientAddress(Some(192.0.2.1)), .. }");
     }
 }

@@ -314,6 +314,23 @@ mod tests {
         assert!(refusal(&settings, &[("referer", "https://badexample.org/x")], &secure("testserver")).is_some());
     }
 
+    /// `badexample.com` ends with `example.com`.
+    #[test]
+    fn register_kanidm_1_10_a_suffix_is_not_the_origin() {
+        let mut settings = sessions();
+        settings.csrf_trusted_origins = vec!["https://example.com".to_owned(), "https://*.example.org".to_owned()];
+        settings.allowed_hosts = vec!["example.net".to_owned(), ".example.edu".to_owned()];
+        for site in ["badexample.com", "badexample.org", "badexample.net", "badexample.edu", "example.com.bad.example"]
+        {
+            let origin = format!("https://{site}");
+            assert!(refusal(&settings, &[("origin", &origin)], &secure(site)).is_some(), "{site}");
+            assert!(
+                refusal(&settings, &[("referer", &format!("{origin}/"))], &secure("example.net")).is_some(),
+                "{site}"
+            );
+        }
+    }
+
     #[test]
     fn b2_a_host_that_is_not_ours_vouches_for_nothing() {
         let mut settings = sessions();

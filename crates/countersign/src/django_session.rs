@@ -6,8 +6,9 @@ use countersign_store::User;
 use http::HeaderMap;
 use http::header::COOKIE;
 
+use crate::audit::{About, Event};
 use crate::authenticate::{Principal, joined};
-use crate::client::Caller;
+use crate::client::{Caller, Client};
 use crate::settings::{AuthenticationBackend, DjangoSessions};
 use crate::{Authority, Failure};
 
@@ -28,33 +29,42 @@ impl Authority {
             return Ok(None);
         };
         let Some(login) = SessionLogin::read(&settings.secret_keys, &data) else { return Ok(None) };
-        let Some(user) = self.user_of_session(settings, &login, &key).await?.filter(|user| user.is_active) else {
-            return Ok(None);
+        let user = match self.user_of_session(settings, &login, &key).await? {
+            Ok(user) if user.is_active => user,
+            Ok(_) => return Ok(self.pass_over("inactive", headers, caller)),
+            Err(reason) => return Ok(self.pass_over(reason, headers, caller)),
         };
         settings.check_csrf(headers, &cookies, &login, caller).map_err(|refusal| Failure::Csrf(refusal.to_string()))?;
         Ok(Some(Principal::User(user)))
     }
 
-    /// Django 5.2 `django.contrib.auth.get_user`: a session whose password has changed since is deleted.
+    /// Lets the next scheme try, and tells why this session's user is not let in.
+    fn pass_over(&self, reason: &'static str, headers: &HeaderMap, caller: &Caller<'_>) -> Option<Principal> {
+        let about = About::client(Client::of(caller.address, headers));
+        self.tell(&Event::DjangoSessionRefused { reason }, &about);
+        None
+    }
+
+    /// Django 5.2 `django.contrib.auth.get_user`: a session whose password has changed since is deleted. Else, why it is nobody's.
     async fn user_of_session(
         &self,
         settings: &DjangoSessions,
         login: &SessionLogin,
         key: &str,
-    ) -> Result<Option<User>, Failure> {
+    ) -> Result<Result<User, &'static str>, Failure> {
         if !settings.backends.contains(&login.backend) {
-            return Ok(None);
+            return Ok(Err("unknown_backend"));
         }
-        let Some(id) = self.store().user_id_type().parse(&login.user_id) else { return Ok(None) };
-        let Some(user) = self.store().user_by_id(&id).await? else { return Ok(None) };
+        let Some(id) = self.store().user_id_type().parse(&login.user_id) else { return Ok(Err("unknown_user")) };
+        let Some(user) = self.store().user_by_id(&id).await? else { return Ok(Err("unknown_user")) };
         if !user.is_active && self.settings().backend == AuthenticationBackend::Model {
-            return Ok(None);
+            return Ok(Err("inactive"));
         }
         if login.is_of_password(&settings.secret_keys, user.password.expose()) {
-            return Ok(Some(user));
+            return Ok(Ok(user));
         }
         self.store().delete_django_session(key).await?;
-        Ok(None)
+        Ok(Err("password_changed"))
     }
 }
 

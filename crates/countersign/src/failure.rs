@@ -26,6 +26,9 @@ pub enum Failure {
     /// No such DRF token. DRF 3.18 `TokenAuthentication.authenticate_credentials`.
     #[error("Invalid token.")]
     UnknownToken,
+    /// A Knox token that has expired: the same sentence. django-rest-knox 5.1 `TokenAuthentication`.
+    #[error("Invalid token.")]
+    ExpiredToken,
     /// The owner of the credentials is not active. DRF 3.18.
     #[error("User inactive or deleted.")]
     InactiveUser,
@@ -155,6 +158,7 @@ impl Failure {
             Self::NotAuthenticated
                 | Self::BadHeader(_)
                 | Self::UnknownToken
+                | Self::ExpiredToken
                 | Self::InactiveUser
                 | Self::InvalidBasicCredentials
                 | Self::BadJwtHeader

@@ -13,8 +13,12 @@ use subtle::ConstantTimeEq as _;
 use crate::clock::jti_of;
 use crate::settings::SessionSettings;
 
-/// Hexadecimal digits of a session id: 128 bits that name it and 32 that show it to be ours.
-const SID_LEN: usize = 40;
+/// Hexadecimal digits of a session id: 48 bits that say when it began, 80 that tell it from others, and 32 that show it to be ours.
+pub(crate) const SID_LEN: usize = 40;
+/// Those that say when, in milliseconds since 1970.
+const START_LEN: usize = 12;
+/// All but the seal.
+const NAME_LEN: usize = 32;
 
 /// Keys that turn the id of a refresh token into the ids of what follows from it, so that every node comes to the same ones.
 ///
@@ -30,16 +34,18 @@ pub(crate) struct FamilyKeys {
 impl FamilyKeys {
     pub(crate) fn of(signing_key: &SigningKey) -> Self {
         Self {
-            session: signing_key.derived("session id, version 1"),
-            seal: signing_key.derived("session id seal, version 1"),
+            session: signing_key.derived("session id, version 2"),
+            seal: signing_key.derived("session id seal, version 2"),
             successor: signing_key.derived("refresh token successor, version 1"),
             access: signing_key.derived("access token of a rotation, version 1"),
         }
     }
 
-    /// The session that began with this refresh token.
-    pub(crate) fn session_of(&self, root_jti: &str) -> String {
-        let name = hex::encode(self.session.id(root_jti.as_bytes()));
+    /// The session that began with this refresh token, at that millisecond.
+    pub(crate) fn session_of(&self, root_jti: &str, began: Timestamp) -> String {
+        let start = u64::try_from(began.as_millisecond()).unwrap_or(0);
+        let mut name = format!("{start:012x}{}", hex::encode(self.session.id(root_jti.as_bytes())));
+        name.truncate(NAME_LEN);
         let seal = self.seal_of(&name);
         name + &seal
     }
@@ -47,8 +53,14 @@ impl FamilyKeys {
     /// Whether a claim is an id of ours, and not something that the project calls by the same name.
     pub(crate) fn is_session(&self, claim: &str) -> bool {
         claim.len() == SID_LEN
-            && claim.is_char_boundary(32)
-            && bool::from(self.seal_of(&claim[..32]).as_bytes().ct_eq(&claim.as_bytes()[32..]))
+            && claim.is_char_boundary(NAME_LEN)
+            && bool::from(self.seal_of(&claim[..NAME_LEN]).as_bytes().ct_eq(&claim.as_bytes()[NAME_LEN..]))
+    }
+
+    /// When a session of ours began.
+    pub(crate) fn start_of(sid: &str) -> Option<Timestamp> {
+        let milliseconds = i64::from_str_radix(sid.get(..START_LEN)?, 16).ok()?;
+        Timestamp::from_millisecond(milliseconds).ok()
     }
 
     /// The one successor of a refresh token.
@@ -136,7 +148,7 @@ impl Rule {
     }
 
     /// When a session ends unless it is refreshed.
-    fn idle_end(&self, session: &SessionFacts) -> Option<Timestamp> {
+    pub(crate) fn idle_end(&self, session: &SessionFacts) -> Option<Timestamp> {
         let now_set = self.idle.map(|lifetime| later(session.refreshed_at, lifetime));
         [session.idle_expires_at, now_set].into_iter().flatten().min()
     }

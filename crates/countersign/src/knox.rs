@@ -2,12 +2,14 @@
 
 use countersign_formats::django_time::truncate_to_microseconds;
 use countersign_formats::knox_token::KnoxToken;
-use countersign_store::{KnoxOwner, NewKnoxToken, User};
+use countersign_store::{KnoxOwner, NewKnoxToken, Place, User};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use zeroize::Zeroizing;
 
+use crate::audit::{About, Event};
 use crate::authenticate::{Credential, Identity, Principal, joined, shown_token};
+use crate::client::Client;
 use crate::{Authority, Failure};
 
 /// What a client gets for a login at Knox's view.
@@ -33,12 +35,13 @@ impl Authority {
         let now = self.now();
         if found.expiry.is_some_and(|expiry| expiry < now) {
             self.store().knox_delete_of(&found.user.id, Some(now)).await?;
-            return Err(Failure::UnknownToken);
+            return Err(Failure::ExpiredToken);
         }
         if !found.user.is_active {
             return Err(Failure::InactiveUser);
         }
         self.renew_knox(&found, &digest).await?;
+        self.token_seen("knox", &digest, &found.user.id, found.expiry);
         Ok(Some((found.user, digest)))
     }
 
@@ -57,12 +60,17 @@ impl Authority {
         Ok(())
     }
 
-    /// Gives the user of a request a new Knox token and notes the login. django-rest-knox 5.1 `LoginView.post`.
+    /// Gives the user of a request a new Knox token and notes the login, and the place where it will be used. django-rest-knox 5.1 `LoginView.post`.
     ///
     /// # Errors
     /// [`Failure::TooManyTokens`], [`Failure::NotAuthenticated`] for who is no user of the table, [`Failure::Store`],
     /// [`Failure::Entropy`].
-    pub async fn knox_login(&self, identity: &Identity) -> Result<KnoxLogin, Failure> {
+    pub async fn knox_login(
+        &self,
+        identity: &Identity,
+        client: Client<'_>,
+        place: Place,
+    ) -> Result<KnoxLogin, Failure> {
         let Principal::User(user) = &identity.principal else { return Err(Failure::NotAuthenticated) };
         let settings = &self.settings().knox;
         let random = Zeroizing::new(self.random::<128>()?);
@@ -71,8 +79,11 @@ impl Authority {
         let now = truncate_to_microseconds(self.now());
         // Beyond the calendar is for ever.
         let expiry = settings.token_ttl.and_then(|ttl| now.checked_add(ttl).ok());
+        let row_digest = token.digest(settings.hash);
+        let digest = beginning(&row_digest);
         let row = NewKnoxToken {
-            digest: token.digest(settings.hash),
+            device: self.device("knox", &row_digest, &user.id, place, expiry),
+            digest: row_digest,
             token_key: token.key().to_owned(),
             user: user.id.clone(),
             created: now,
@@ -81,6 +92,7 @@ impl Authority {
         if !self.store().knox_login(row, settings.token_limit_per_user, now).await? {
             return Err(Failure::TooManyTokens);
         }
+        self.tell(&Event::KnoxLogin { digest }, &about(user, client));
         Ok(KnoxLogin { token, expiry: expiry.map(|expiry| settings.expiry_format.show(expiry, &settings.time_zone)) })
     }
 
@@ -88,17 +100,32 @@ impl Authority {
     ///
     /// # Errors
     /// [`Failure::NotAuthenticated`] for a request that came with none, [`Failure::Store`].
-    pub async fn knox_logout(&self, identity: &Identity) -> Result<(), Failure> {
+    pub async fn knox_logout(&self, identity: &Identity, client: Client<'_>) -> Result<(), Failure> {
         let Some(Credential::Knox(digest)) = &identity.credential else { return Err(Failure::NotAuthenticated) };
-        Ok(self.store().knox_delete(digest).await?)
+        self.store().knox_delete(digest).await?;
+        if let Principal::User(user) = &identity.principal {
+            self.tell(&Event::KnoxLogout { digest: beginning(digest) }, &about(user, client));
+        }
+        Ok(())
     }
 
     /// Voids all Knox tokens of the user of a request. django-rest-knox 5.1 `LogoutAllView.post`.
     ///
     /// # Errors
     /// [`Failure::NotAuthenticated`] for who is no user of the table, [`Failure::Store`].
-    pub async fn knox_logout_all(&self, identity: &Identity) -> Result<(), Failure> {
+    pub async fn knox_logout_all(&self, identity: &Identity, client: Client<'_>) -> Result<(), Failure> {
         let Principal::User(user) = &identity.principal else { return Err(Failure::NotAuthenticated) };
-        Ok(self.store().knox_delete_of(&user.id, None).await?)
+        self.store().knox_delete_of(&user.id, None).await?;
+        self.tell(&Event::KnoxLogoutAll, &about(user, client));
+        Ok(())
     }
+}
+
+fn about<'a>(user: &'a User, client: Client<'a>) -> About<'a> {
+    About::client(client).user(&user.id).account(&user.username)
+}
+
+/// Enough of a digest to tell tokens apart.
+fn beginning(digest: &str) -> String {
+    digest.chars().take(16).collect()
 }

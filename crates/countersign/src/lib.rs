@@ -40,6 +40,7 @@
 //! # }
 //! ```
 
+pub mod audit;
 mod authenticate;
 mod authority;
 mod basic_header;
@@ -48,28 +49,39 @@ mod client;
 pub mod clock;
 mod csrf;
 mod declared_claims;
+mod devices;
 mod django_session;
 mod failure;
 mod family;
 mod hashing;
+mod key_ring;
 mod knox;
+pub mod ladder;
+mod last_seen;
 mod login;
+mod native_token;
 mod pair;
 mod permission;
+pub mod pruning;
+mod revocation;
 mod session;
 mod session_counts;
 pub mod settings;
 pub mod testing;
 mod throttle;
 
-pub use authenticate::{Authentication, Credential, Identity, Principal, Scheme};
+pub use authenticate::{Authentication, Credential, Identity, Principal, Scheme, SessionId};
 pub use authority::{AUTHTOKEN_TABLE, Authority, AuthorityBuilder};
-pub use client::{Caller, ClientAddress, Credentials};
+pub use client::{Caller, Client, ClientAddress, Credentials, place};
+pub use devices::SessionInfo;
 pub use failure::Failure;
 pub use hashing::HashingStats;
+pub use key_ring::{FETCH_INTERVAL, KeyRing, Keys, LadderKey, LadderKeys, SeenKey};
 pub use knox::KnoxLogin;
+pub use native_token::NativeLogin;
 pub use pair::{Pair, Refreshed};
 pub use permission::{ModelName, Permission};
+pub use revocation::RevocationStats;
 pub use session_counts::SessionCounts;
 pub use settings::Settings;
 pub use throttle::{Counted, Ident, NoAddress, Rate, RateError, SharedCounters, Throttle, ThrottlePolicy, TwoRates};

@@ -1,16 +1,15 @@
 //! SimpleJWT's views as decisions: obtain, refresh, rotate, verify, blacklist, and the sliding kind.
 
 use countersign_formats::json::Value;
-use countersign_formats::jwt::{
-    Cause, Claims, Lifetime, Refusal, TokenType, check_claim_not_expired, check_token, decode,
-};
+use countersign_formats::jwt::{Cause, Claims, Lifetime, Refusal, TokenType, check_claim_not_expired, check_token};
 use countersign_store::{Blacklisting, NewSession, OutstandingToken, Rotation, User, UserId};
 use jiff::Timestamp;
 use md5::{Digest as _, Md5};
 
+use crate::audit::{About, Event, LoginRefusal, LoginWay};
 use crate::authority::{Authority, UserIdSource};
 use crate::claim_value::to_instant;
-use crate::client::Credentials;
+use crate::client::{Client, Credentials};
 use crate::failure::Failure;
 use crate::session::cap;
 
@@ -49,12 +48,16 @@ impl Authority {
     ///
     /// # Errors
     /// [`Failure::NoActiveAccount`] when the credentials or the user are refused, and those of [`login`](Self::login).
-    pub async fn obtain_pair(&self, credentials: Credentials<'_>) -> Result<Pair, Failure> {
+    pub async fn obtain_pair(&self, mut credentials: Credentials<'_>) -> Result<Pair, Failure> {
+        let place = std::mem::take(&mut credentials.place);
+        let about = About::client(credentials.client).account(credentials.username);
+        let start = self.login_start();
         let user = self.jwt_login(credentials).await?;
         let now = self.now();
         let settings = &self.settings().simple_jwt;
         let mut refresh = self.issue(TokenType::Refresh, &user, now).await?;
-        let session = self.begin_session(&mut refresh, Some(&user.id), now);
+        let began = self.began(&start, &refresh);
+        let session = self.begin_session(&mut refresh, Some(&user.id), place, began);
         let mut access =
             refresh.access_from_refresh(&settings.rules, now, settings.access_token_lifetime, &self.fresh_jti()?);
         if let Some(end) = session.as_ref().and_then(|session| session.expires_at) {
@@ -62,6 +65,17 @@ impl Authority {
         }
         let pair = Pair { refresh: self.sign(&refresh), access: self.sign(&access) };
         self.record_login(&user, &refresh, &pair.refresh, session.as_ref(), now).await?;
+        if let Some(session) = &session
+            && !self.is_as_verified(&user).await?
+        {
+            self.end_session(&session.sid).await?;
+            return Err(Failure::NoActiveAccount);
+        }
+        let mut about = about.user(&user.id);
+        if let Some(session) = &session {
+            about = about.session(&session.sid);
+        }
+        self.tell(&Event::Login { way: LoginWay::Pair }, &about);
         Ok(pair)
     }
 
@@ -70,11 +84,13 @@ impl Authority {
     /// # Errors
     /// As [`obtain_pair`](Self::obtain_pair).
     pub async fn obtain_sliding(&self, credentials: Credentials<'_>) -> Result<String, Failure> {
+        let about = About::client(credentials.client).account(credentials.username);
         let user = self.jwt_login(credentials).await?;
         let now = self.now();
         let claims = self.issue(TokenType::Sliding, &user, now).await?;
         let token = self.sign(&claims);
         self.record_login(&user, &claims, &token, None, now).await?;
+        self.tell(&Event::Login { way: LoginWay::Sliding }, &about.user(&user.id));
         Ok(token)
     }
 
@@ -90,13 +106,20 @@ impl Authority {
     /// # Errors
     /// [`Failure::Token`], [`Failure::NoActiveAccountForToken`], [`Failure::NoUserForToken`], [`Failure::PasswordChanged`],
     /// [`Failure::Store`].
-    pub async fn refresh(&self, token: &str) -> Result<Refreshed, Failure> {
-        if self.settings().sessions.is_some() {
-            return self.refresh_in_family(token).await;
-        }
+    pub async fn refresh(&self, token: &str, client: Client<'_>) -> Result<Refreshed, Failure> {
+        let refreshed = if self.settings().sessions.is_some() {
+            self.refresh_in_family(token, client).await
+        } else {
+            self.refresh_alone(token, client).await
+        };
+        refreshed.inspect_err(|failure| self.tell_refused_token("refresh", failure, client))
+    }
+
+    /// [`refresh`](Self::refresh) where there are no sessions.
+    async fn refresh_alone(&self, token: &str, client: Client<'_>) -> Result<Refreshed, Failure> {
         let now = self.now();
         let settings = &self.settings().simple_jwt;
-        let mut claims = self.decoded(token, now)?;
+        let mut claims = self.decoded(token, now).await?;
         let rotates = settings.rotate_refresh_tokens;
         let is_recorded = rotates && self.settings().apps.token_blacklist && self.jti_of(&claims).is_some();
         let user = match self.refreshed_by(&claims, now).await {
@@ -114,7 +137,10 @@ impl Authority {
         let access =
             claims.access_from_refresh(&settings.rules, now, settings.access_token_lifetime, &self.fresh_jti()?);
         let access = self.sign(&access);
+        let event = Event::Refresh { jti: self.jti_of(&claims) };
+        let about = About::client(client).claimed_user(self.claimed_user_id(&claims).as_deref());
         if !rotates {
+            self.tell(&event, &about);
             return Ok(Refreshed { access, refresh: None });
         }
         let owner = user.map(|user| user.id);
@@ -132,6 +158,7 @@ impl Authority {
                 Rotation::AlreadyBlacklisted => return Err(Failure::Token(Refusal::Blacklisted)),
             }
         }
+        self.tell(&event, &about);
         Ok(Refreshed { access, refresh: Some(successor) })
     }
 
@@ -150,11 +177,19 @@ impl Authority {
     ///
     /// # Errors
     /// [`Failure::Token`], [`Failure::Store`]; with declared claims those of [`refresh`](Self::refresh).
-    pub async fn refresh_sliding(&self, token: &str) -> Result<String, Failure> {
+    pub async fn refresh_sliding(&self, token: &str, client: Client<'_>) -> Result<String, Failure> {
+        let refreshed = self.later_sliding(token, client).await;
+        refreshed.inspect_err(|failure| self.tell_refused_token("refresh", failure, client))
+    }
+
+    async fn later_sliding(&self, token: &str, client: Client<'_>) -> Result<String, Failure> {
         let now = self.now();
         let settings = &self.settings().simple_jwt;
         let mut claims = self.accept(token, TokenType::Sliding, now).await?;
         check_issuer_is_text(&claims)?;
+        if self.is_revoked_in_database(&claims, None).await? {
+            return Err(Failure::Token(Refusal::Blacklisted));
+        }
         let refresh_exp = &settings.sliding_token_refresh_exp_claim;
         check_claim_not_expired(&claims, refresh_exp, &settings.rules, now).map_err(Failure::Token)?;
         if self.claim_reader().is_some() {
@@ -168,6 +203,8 @@ impl Authority {
         {
             self.store().move_expiry(&jti, refresh_exp).await?;
         }
+        let about = About::client(client).claimed_user(self.claimed_user_id(&claims).as_deref());
+        self.tell(&Event::Refresh { jti: self.jti_of(&claims) }, &about);
         Ok(self.sign(&claims))
     }
 
@@ -176,10 +213,17 @@ impl Authority {
     ///
     /// # Errors
     /// [`Failure::Token`], [`Failure::VerifiedBlacklisted`], [`Failure::Store`].
-    pub async fn verify(&self, token: &str) -> Result<(), Failure> {
-        if self.settings().sessions.is_some() {
-            return self.verify_in_family(token).await;
-        }
+    pub async fn verify(&self, token: &str, client: Client<'_>) -> Result<(), Failure> {
+        let verified = if self.settings().sessions.is_some() {
+            self.verify_in_family(token, client).await
+        } else {
+            self.verify_alone(token).await
+        };
+        verified.inspect_err(|failure| self.tell_refused_token("verify", failure, client))
+    }
+
+    /// [`verify`](Self::verify) where there are no sessions.
+    async fn verify_alone(&self, token: &str) -> Result<(), Failure> {
         let claims = self.accept(token, TokenType::Untyped, self.now()).await?;
         if !self.settings().simple_jwt.blacklist_after_rotation {
             return Ok(());
@@ -203,13 +247,20 @@ impl Authority {
     ///
     /// # Errors
     /// [`Failure::Token`], [`Failure::Store`]; [`Failure::NotFound`] without the blacklist app.
-    pub async fn blacklist(&self, token: &str) -> Result<(), Failure> {
+    pub async fn blacklist(&self, token: &str, client: Client<'_>) -> Result<(), Failure> {
         if !self.settings().apps.token_blacklist {
             return Err(Failure::NotFound);
         }
-        if self.settings().sessions.is_some() {
-            return self.log_out_of_family(token).await;
-        }
+        let ended = if self.settings().sessions.is_some() {
+            self.log_out_of_family(token, client).await
+        } else {
+            self.blacklist_alone(token, client).await
+        };
+        ended.inspect_err(|failure| self.tell_refused_token("blacklist", failure, client))
+    }
+
+    /// [`blacklist`](Self::blacklist) where there are no sessions.
+    async fn blacklist_alone(&self, token: &str, client: Client<'_>) -> Result<(), Failure> {
         let now = self.now();
         let claims = self.accept(token, TokenType::Refresh, now).await?;
         let user = match claims.get(&self.settings().simple_jwt.user_id_claim) {
@@ -220,16 +271,26 @@ impl Authority {
             // Done and Already read alike: SimpleJWT's get_or_create does not tell either.
             let (Blacklisting::Done | Blacklisting::Already) = self.store().blacklist(&recorded, now).await?;
         }
+        let about = About::client(client).claimed_user(self.claimed_user_id(&claims).as_deref());
+        self.tell(&Event::TokenBlacklisted { jti: self.jti_of(&claims) }, &about);
         Ok(())
     }
 
     /// Credentials to a user that SimpleJWT serves. SimpleJWT 5.5 `default_user_authentication_rule`.
     async fn jwt_login(&self, credentials: Credentials<'_>) -> Result<User, Failure> {
+        let about = About::client(credentials.client).account(credentials.username);
         let user = self.login(credentials).await?.ok_or(Failure::NoActiveAccount)?;
         if self.settings().simple_jwt.check_user_is_active && !user.is_active {
+            self.tell(&Event::LoginFailed { reason: LoginRefusal::Inactive }, &about.user(&user.id));
             return Err(Failure::NoActiveAccount);
         }
         Ok(user)
+    }
+
+    /// Whether the user is as at the login's beginning. What changes after this is marked after the session began, and ends it.
+    async fn is_as_verified(&self, user: &User) -> Result<bool, Failure> {
+        let now = self.store().user_by_id(&user.id).await?;
+        Ok(now.is_some_and(|now| now.password == user.password && now.is_active == user.is_active))
     }
 
     /// The claims of a new token for `user`. SimpleJWT 5.5 `Token.for_user`.
@@ -244,15 +305,7 @@ impl Authority {
             _ => Lifetime::of(settings.refresh_token_lifetime),
         };
         let mut claims = Claims::for_type(class, &settings.rules, now, &lifetime, &self.fresh_jti()?);
-        let user_id = match self.user_id_source() {
-            UserIdSource::PrimaryKey => user.id.to_string(),
-            UserIdSource::Field(field) => self
-                .store()
-                .user_field_value(field, &user.id)
-                .await?
-                .map_or_else(String::new, |value| value.to_string()),
-        };
-        claims.set(&settings.user_id_claim, Value::from(user_id));
+        claims.set(&settings.user_id_claim, Value::from(self.user_id_text(&user.id).await?));
         if settings.check_revoke_token {
             claims.set(&settings.revoke_token_claim, Value::from(password_claim(user)));
         }
@@ -260,10 +313,21 @@ impl Authority {
         Ok(claims)
     }
 
+    /// The user as tokens name it: Python's `str()` of `USER_ID_FIELD`.
+    pub(crate) async fn user_id_text(&self, user: &UserId) -> Result<String, Failure> {
+        Ok(match self.user_id_source() {
+            UserIdSource::PrimaryKey => user.to_string(),
+            UserIdSource::Field(field) => {
+                let value = self.store().user_field_value(field, user).await?;
+                value.map_or_else(String::new, |value| value.to_string())
+            }
+        })
+    }
+
     /// Steps 1 to 15 of SPEC §6.3.
     async fn accept(&self, token: &str, class: TokenType, now: Timestamp) -> Result<Claims, Failure> {
         let settings = &self.settings().simple_jwt;
-        let claims = self.decoded(token, now)?;
+        let claims = self.decoded(token, now).await?;
         if let Some(refusal) = self.blacklist_refusal(class, &claims).await? {
             return Err(Failure::Token(refusal));
         }
@@ -272,14 +336,15 @@ impl Authority {
     }
 
     /// Steps 1 to 10.
-    pub(crate) fn decoded(&self, token: &str, now: Timestamp) -> Result<Claims, Failure> {
-        let settings = &self.settings().simple_jwt;
-        decode(token.as_bytes(), &settings.verifying_keys, &settings.rules, now).map_err(Failure::Token)
+    pub(crate) async fn decoded(&self, token: &str, now: Timestamp) -> Result<Claims, Failure> {
+        self.decode(token.as_bytes(), now).await.map_err(Failure::Token)
     }
 
     pub(crate) fn sign(&self, claims: &Claims) -> String {
         let settings = &self.settings().simple_jwt;
-        claims.sign_with(&settings.signing_key, &settings.rules)
+        let keys = self.key_ring().current();
+        let key = keys.signing_for(claims.id(&settings.rules).unwrap_or_default());
+        claims.sign_with(key.unwrap_or(&settings.signing_key), &settings.rules)
     }
 
     /// The rows a login leaves: `last_login` under `UPDATE_LAST_LOGIN`, the outstanding token with the blacklist app, the session.

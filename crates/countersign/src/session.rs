@@ -3,16 +3,19 @@
 use countersign_formats::json::Value;
 use countersign_formats::jwt::{Cause, Claims, Refusal, TokenType, check_token};
 use countersign_store::{
-    Exchange, FamilyFacts, FamilyOutcome, FamilyStep, NewSession, Presented, Refreshing, SessionFacts, Successor, User,
-    UserId,
+    Exchange, FamilyFacts, FamilyOutcome, FamilyStep, NewSession, Place, Presented, Refreshing, Seen, SessionFacts,
+    Successor, User, UserId,
 };
 use jiff::{SignedDuration, Timestamp};
 
+use crate::audit::{About, Event};
 use crate::authority::Authority;
 use crate::claim_value::{is_truthy, to_instant};
+use crate::client::Client;
 use crate::failure::Failure;
 use crate::family::{FamilyKeys, Rule, Verdict, Why, later};
 use crate::pair::{Refreshed, check_issuer_is_text};
+use crate::revocation::made_at;
 use crate::settings::SessionSettings;
 
 /// Without rotation a refresh is recorded no more often than this.
@@ -29,22 +32,34 @@ struct Guest<'a> {
     presented: Presented,
     /// Whether the token names its session.
     is_named: bool,
+    /// Whose it says it is.
+    user: Option<String>,
+    client: Client<'a>,
+    /// The view whose body had it.
+    at: &'static str,
     now: Timestamp,
 }
 
 impl Authority {
     /// [`refresh`](Self::refresh) where there are sessions.
-    pub(crate) async fn refresh_in_family(&self, token: &str) -> Result<Refreshed, Failure> {
+    pub(crate) async fn refresh_in_family(&self, token: &str, client: Client<'_>) -> Result<Refreshed, Failure> {
         let now = self.now_stored();
-        let mut claims = self.accept_unless_void(token, TokenType::Refresh, now)?;
+        let mut claims = self.accept_unless_void(token, TokenType::Refresh, now).await?;
         check_issuer_is_text(&claims)?;
-        let guest = self.guest(&mut claims, now)?;
-        let facts = self.store().family_facts(&guest.presented).await?;
+        let guest = self.guest(&mut claims, client, "refresh", now)?;
+        let (facts, is_revoked) = tokio::join!(
+            self.store().family_facts(&guest.presented),
+            self.is_revoked_in_database(&claims, guest.named())
+        );
+        let (facts, is_revoked) = (facts?, is_revoked?);
         let verdict = guest.rule.judge(&facts, guest.is_named, now);
         if let Verdict::Refuse(why) | Verdict::End(why) = verdict {
             return self.turn_away(guest, why, matches!(verdict, Verdict::End(_))).await;
         }
         let user = self.refreshing_user(&claims).await?;
+        if is_revoked {
+            return self.turn_away(guest, Why::Ended, false).await;
+        }
         self.set_declared_claims(&mut claims, user.as_ref()).await?;
         if let Verdict::Again(successor) = verdict {
             return Ok(self.converged(&guest, &claims, &successor));
@@ -64,6 +79,7 @@ impl Authority {
         let now = guest.now;
         let rotates = self.settings().simple_jwt.rotate_refresh_tokens;
         if !rotates && facts.session.is_some_and(|session| !guest.is_due(&session)) {
+            self.tell_refresh(&guest);
             return Ok(Refreshed {
                 access: self.access_alone(&guest, &claims, facts.session.as_ref())?,
                 refresh: None,
@@ -83,6 +99,7 @@ impl Authority {
             && self.store().exchange_at_once(&guest.presented, facts, &exchange).await?
         {
             self.session_counts().rotated();
+            self.tell_refresh(&guest);
             return Ok(self.given(&guest, &claims, &exchange.successor));
         }
         if !guest.is_named {
@@ -90,59 +107,69 @@ impl Authority {
                 self.session_of(&claims, &guest.presented, user.as_ref().map(|user| &user.id), now);
         }
         let (authority, rule, is_named) = (self.clone(), guest.rule.clone(), guest.is_named);
+        let about = guest.about().into_static();
         let (presented, owner, offered) = (guest.presented.clone(), user.map(|user| user.id), claims.clone());
-        let ((verdict, facts), outcome) = self
+        let ((verdict, facts, told), outcome) = self
             .store()
             .in_family(guest.presented.clone(), move |facts| {
                 let verdict = rule.judge(facts, is_named, now);
+                let mut told = Vec::new();
                 let step = match (&verdict, &facts.session) {
                     (Verdict::Good, Some(session)) if rotates => {
                         authority.exchange(&rule, &presented, &offered, owner, session, now)
                     }
                     (Verdict::Good, Some(_)) => FamilyStep::Refreshed(authority.refreshing(&rule, &offered, now)),
-                    (Verdict::End(why), _) => FamilyStep::End { reason: why.name(), at: now, token: None },
+                    (Verdict::End(why), _) => {
+                        told = authority.ending(*why, &presented.jti, &about, now);
+                        FamilyStep::End {
+                            reason: why.name(),
+                            at: now,
+                            token: None,
+                            events: authority.audit().rows(&told),
+                        }
+                    }
                     _ => FamilyStep::Nothing,
                 };
-                (step, (verdict, facts.clone()))
+                (step, (verdict, facts.clone(), told))
             })
             .await?;
         match (verdict, outcome) {
             (Verdict::Refuse(why), _) => self.turn_away(guest, why, false).await,
             (Verdict::End(why), _) => {
-                self.tell_refusal(&guest, why, outcome == FamilyOutcome::Done);
+                self.tell_end(&guest, why, outcome, &told);
                 Err(Failure::Token(Refusal::Blacklisted))
             }
             (Verdict::Again(successor), _) => Ok(self.converged(&guest, &claims, &successor)),
             (Verdict::Good, FamilyOutcome::Forestalled) => self.turn_away(guest, Why::Blacklisted, false).await,
             (Verdict::Good, FamilyOutcome::Done) if rotates => {
                 if !facts.is_recorded && is_named {
-                    tracing::warn!(
-                        event = "refresh_unrecorded",
-                        sid = guest.presented.sid,
-                        "a refresh token that nobody recorded was accepted: Django rotates without the blacklist app, or the database is an old one"
-                    );
+                    let jti = guest.presented.jti.clone();
+                    self.tell(&Event::RefreshUnrecordedAccepted { jti }, &guest.about());
                 }
                 let session = facts.session.ok_or(Failure::Token(Refusal::Blacklisted))?;
                 let successor = self.successor(&guest.rule, &guest.presented, &session, now);
                 self.session_counts().rotated();
+                self.tell_refresh(&guest);
                 Ok(self.given(&guest, &claims, &successor))
             }
             (Verdict::Good, FamilyOutcome::Done) => {
+                self.tell_refresh(&guest);
                 Ok(Refreshed { access: self.access_alone(&guest, &claims, facts.session.as_ref())?, refresh: None })
             }
         }
     }
 
     /// [`verify`](Self::verify) where there are sessions: whether the token would be accepted now.
-    pub(crate) async fn verify_in_family(&self, token: &str) -> Result<(), Failure> {
+    pub(crate) async fn verify_in_family(&self, token: &str, client: Client<'_>) -> Result<(), Failure> {
         let now = self.now_stored();
-        let mut claims = self.accept_unless_void(token, TokenType::Untyped, now)?;
+        let mut claims = self.accept_unless_void(token, TokenType::Untyped, now).await?;
         let settings = &self.settings().simple_jwt;
         let is = |kind: TokenType| check_token(&claims, kind, &settings.rules, now).is_ok();
         let is_refresh = is(TokenType::Refresh);
         self.verify_is_not_blacklisted(&claims).await?;
+        let is_revoked = self.is_revoked_in_database(&claims, self.named_session(&claims)).await?;
         if is_refresh || self.named_session(&claims).is_some() {
-            let guest = self.guest(&mut claims, now)?;
+            let guest = self.guest(&mut claims, client, "verify", now)?;
             let facts = self.store().family_facts(&guest.presented).await?;
             let is_good = if is_refresh {
                 guest.rule.judge(&facts, guest.is_named, now) == Verdict::Good
@@ -162,16 +189,16 @@ impl Authority {
             }
             self.check_revocation(&claims, &user)?;
         }
-        Ok(())
+        if is_revoked { Err(Failure::VerifiedBlacklisted) } else { Ok(()) }
     }
 
     /// [`blacklist`](Self::blacklist) where there are sessions: the end of the whole session. The holder of a token that was
     /// exchanged a moment ago, whose answer was lost, may end it too.
-    pub(crate) async fn log_out_of_family(&self, token: &str) -> Result<(), Failure> {
+    pub(crate) async fn log_out_of_family(&self, token: &str, client: Client<'_>) -> Result<(), Failure> {
         let now = self.now_stored();
-        let text = self.accept_unless_void(token, TokenType::Refresh, now)?;
+        let text = self.accept_unless_void(token, TokenType::Refresh, now).await?;
         let mut claims = text.clone();
-        let mut guest = self.guest(&mut claims, now)?;
+        let mut guest = self.guest(&mut claims, client, "blacklist", now)?;
         let user = match claims.get(&self.settings().simple_jwt.user_id_claim) {
             Some(claim) => self.user_of_claim(claim).await?.map(|user| user.id),
             None => None,
@@ -180,29 +207,44 @@ impl Authority {
             guest.presented.begins = self.session_of(&claims, &guest.presented, user.as_ref(), now);
         }
         let recorded = self.outstanding(&text, &self.sign(&text), user, now);
-        let (rule, is_named) = (guest.rule.clone(), guest.is_named);
-        let (verdict, outcome) = self
+        let (authority, rule, is_named) = (self.clone(), guest.rule.clone(), guest.is_named);
+        let (about, jti) = (guest.about().into_static(), guest.presented.jti.clone());
+        let ((verdict, told), outcome) = self
             .store()
             .in_family(guest.presented.clone(), move |facts| {
                 let verdict = rule.judge(facts, is_named, now);
+                let mut told = Vec::new();
                 let step = match &verdict {
                     Verdict::Good | Verdict::Again(_) => {
-                        FamilyStep::End { reason: LOGOUT, at: now, token: recorded.map(Box::new) }
+                        told.extend(authority.audit().entry(&Event::SessionEnded { reason: LOGOUT }, &about, now));
+                        let events = authority.audit().rows(&told);
+                        FamilyStep::End { reason: LOGOUT, at: now, token: recorded.map(Box::new), events }
                     }
-                    Verdict::End(why) => FamilyStep::End { reason: why.name(), at: now, token: None },
+                    Verdict::End(why) => {
+                        told = authority.ending(*why, &jti, &about, now);
+                        FamilyStep::End {
+                            reason: why.name(),
+                            at: now,
+                            token: None,
+                            events: authority.audit().rows(&told),
+                        }
+                    }
                     Verdict::Refuse(_) => FamilyStep::Nothing,
                 };
-                (step, verdict)
+                (step, (verdict, told))
             })
             .await?;
         match verdict {
             Verdict::Good | Verdict::Again(_) => {
-                tracing::info!(event = "session_ended", reason = LOGOUT, sid = guest.presented.sid, "a session ended");
+                self.note_end(&guest.presented.sid, now);
+                if outcome == FamilyOutcome::Done {
+                    self.audit().committed(&told);
+                }
                 Ok(())
             }
             Verdict::Refuse(why) => self.turn_away(guest, why, false).await,
             Verdict::End(why) => {
-                self.tell_refusal(&guest, why, outcome == FamilyOutcome::Done);
+                self.tell_end(&guest, why, outcome, &told);
                 Err(Failure::Token(Refusal::Blacklisted))
             }
         }
@@ -213,10 +255,14 @@ impl Authority {
         &self,
         refresh: &mut Claims,
         user: Option<&UserId>,
-        now: Timestamp,
+        place: Place,
+        began: Timestamp,
     ) -> Option<NewSession> {
-        let guest = self.guest(refresh, now).ok()?;
-        let session = self.session_of(refresh, &guest.presented, user, now)?;
+        let (sessions, keys) = (self.settings().sessions.as_ref()?, self.family_keys()?);
+        let sid = keys.session_of(&self.jti_of(refresh)?, began);
+        refresh.set(&sessions.claim, Value::from(sid.as_str()));
+        let guest = self.guest(refresh, Client::default(), "login", began).ok()?;
+        let session = NewSession { place, ..self.session_of(refresh, &guest.presented, user, began)? };
         if let Some(end) = session.expires_at {
             cap(refresh, end);
         }
@@ -232,9 +278,7 @@ impl Authority {
         now: Timestamp,
     ) -> Option<NewSession> {
         let sessions = self.settings().sessions.as_ref()?;
-        // A token of Django's was made before it is seen here.
-        let created_at = claims.get("iat").and_then(to_instant).filter(|iat| now.duration_since(*iat).as_secs() > 0);
-        let created_at = created_at.unwrap_or(now);
+        let created_at = FamilyKeys::start_of(&presented.sid).unwrap_or(now);
         Some(NewSession {
             sid: presented.sid.clone(),
             user: user.cloned(),
@@ -243,14 +287,19 @@ impl Authority {
             refreshed_at: now,
             expires_at: sessions.absolute_lifetime.map(|lifetime| later(created_at, lifetime)),
             idle_expires_at: sessions.idle_lifetime.map(|lifetime| later(now, lifetime)),
-            user_agent: None,
-            address: None,
+            place: Place::default(),
             keep_until: self.kept_until(claims),
         })
     }
 
     /// What is presented, with its session in the claims, where SimpleJWT's copies take it along.
-    fn guest(&self, claims: &mut Claims, now: Timestamp) -> Result<Guest<'_>, Failure> {
+    fn guest<'a>(
+        &'a self,
+        claims: &mut Claims,
+        client: Client<'a>,
+        at: &'static str,
+        now: Timestamp,
+    ) -> Result<Guest<'a>, Failure> {
         let (Some(sessions), Some(keys)) = (self.settings().sessions.as_ref(), self.family_keys()) else {
             return Err(Failure::NotFound);
         };
@@ -260,13 +309,10 @@ impl Authority {
         let is_named = named.is_some();
         let sid = named.unwrap_or_else(|| {
             if claims.contains(&sessions.claim) {
-                tracing::warn!(
-                    event = "session_claim_taken",
-                    claim = sessions.claim,
-                    "a token has a claim of that name which is no session of ours and is replaced; set sessions.claim to another"
-                );
+                self.tell(&Event::SessionClaimTaken { claim: sessions.claim.clone() }, &About::client(client));
             }
-            let sid = keys.session_of(&jti);
+            // A token of Django's was made before it is seen here. All nodes come to the same start.
+            let sid = keys.session_of(&jti, made_at(claims).unwrap_or(Timestamp::UNIX_EPOCH));
             claims.set(&sessions.claim, Value::from(sid.as_str()));
             sid
         });
@@ -276,6 +322,9 @@ impl Authority {
             rule: Rule::of(sessions, has_blacklist),
             presented: Presented { jti, sid, begins: None, has_blacklist },
             is_named,
+            user: self.claimed_user_id(claims),
+            client,
+            at,
             now,
         })
     }
@@ -286,10 +335,21 @@ impl Authority {
         claims.get(&sessions.claim).and_then(Value::as_str).filter(|claim| keys.is_session(claim))
     }
 
+    /// Notes that a token of the session it names was seen.
+    pub(crate) fn family_seen(&self, claims: &Claims) {
+        let (Some(last_seen), Some(sessions)) = (self.last_seen(), &self.settings().sessions) else { return };
+        // Whether the claim is one of ours costs more than this, and is asked once a period.
+        if let Some(claim) = claims.get(&sessions.claim).and_then(Value::as_str) {
+            last_seen.note(("jwt", claim), || {
+                self.named_session(claims).map(|sid| (Seen::Family(sid.to_owned()), self.now()))
+            });
+        }
+    }
+
     /// Steps 1 to 15 of SPEC §6.3 but the blacklist, which has its say in the family's facts.
-    fn accept_unless_void(&self, token: &str, class: TokenType, now: Timestamp) -> Result<Claims, Failure> {
+    async fn accept_unless_void(&self, token: &str, class: TokenType, now: Timestamp) -> Result<Claims, Failure> {
         let settings = &self.settings().simple_jwt;
-        let claims = self.decoded(token, now)?;
+        let claims = self.decoded(token, now).await?;
         check_token(&claims, class, &settings.rules, now).map_err(Failure::Token)?;
         Ok(claims)
     }
@@ -369,12 +429,8 @@ impl Authority {
 
     fn converged(&self, guest: &Guest<'_>, claims: &Claims, successor: &Successor) -> Refreshed {
         self.session_counts().converged();
-        tracing::info!(
-            event = "refresh_converged",
-            sid = guest.presented.sid,
-            after_ms = guest.now.duration_since(successor.rotated_at).as_millis(),
-            "a refresh was repeated and got the same tokens"
-        );
+        let after = guest.now.duration_since(successor.rotated_at);
+        self.tell(&Event::RefreshConverged { after }, &guest.about());
         self.given(guest, claims, successor)
     }
 
@@ -409,53 +465,6 @@ impl Authority {
         later(expiry, jwt.access_token_lifetime.saturating_add(jwt.rules.leeway))
     }
 
-    /// Refuses a token, and ends its family if that is due. What the client reads is SimpleJWT's sentence, whatever the reason.
-    async fn turn_away<T>(&self, guest: Guest<'_>, why: Why, ends: bool) -> Result<T, Failure> {
-        let mut has_ended = false;
-        if ends {
-            let at = guest.now;
-            let (rule, is_named) = (guest.rule.clone(), guest.is_named);
-            let ((), outcome) = self
-                .store()
-                .in_family(guest.presented.clone(), move |facts| match rule.judge(facts, is_named, at) {
-                    Verdict::End(why) => (FamilyStep::End { reason: why.name(), at, token: None }, ()),
-                    _ => (FamilyStep::Nothing, ()),
-                })
-                .await?;
-            has_ended = outcome == FamilyOutcome::Done;
-        }
-        self.tell_refusal(&guest, why, has_ended);
-        Err(Failure::Token(Refusal::Blacklisted))
-    }
-
-    fn tell_refusal(&self, guest: &Guest<'_>, why: Why, has_ended: bool) {
-        let sid = &guest.presented.sid;
-        match why {
-            Why::Reused => {
-                self.session_counts().reused();
-                tracing::warn!(
-                    event = "refresh_reuse",
-                    sid,
-                    session_ended = has_ended,
-                    "a refresh token was used that had been exchanged: it has two holders"
-                );
-            }
-            Why::Unrecorded => {
-                self.session_counts().unrecorded();
-                tracing::error!(
-                    event = "refresh_unrecorded",
-                    sid,
-                    session_ended = has_ended,
-                    "a refresh token of ours is not in the database: if a backup was restored, sessions that had ended since may live again; end them all"
-                );
-            }
-            _ => tracing::debug!(event = "refresh_refused", reason = why.name(), sid, "a refresh token was refused"),
-        }
-        if has_ended {
-            tracing::info!(event = "session_ended", reason = why.name(), sid, "a session ended");
-        }
-    }
-
     /// The instant, no finer than the database keeps it: what is computed from it can then be computed again.
     fn now_stored(&self) -> Timestamp {
         let now = self.now();
@@ -464,6 +473,11 @@ impl Authority {
 }
 
 impl Guest<'_> {
+    /// The session that the token itself names.
+    fn named(&self) -> Option<&str> {
+        self.is_named.then_some(&*self.presented.sid)
+    }
+
     /// Whether a refresh without rotation is worth a write: not if the last was just before.
     fn is_due(&self, session: &SessionFacts) -> bool {
         let often = self.sessions.idle_lifetime.map_or(COALESCED, |idle| COALESCED.min(idle / 20));
@@ -482,6 +496,8 @@ fn set_times(claims: &mut Claims, iat: i64, exp: i64) {
     claims.set("exp", Value::from(exp));
     claims.set("iat", Value::from(iat));
 }
+
+mod telling;
 
 #[cfg(test)]
 mod tests;

@@ -7,15 +7,18 @@ use countersign_formats::django_signing::SecretKeys;
 use countersign_formats::drf_datetime::DateTimeFormat;
 use countersign_formats::jwt::{Rules, SigningKey, TokenType, VerifyingKey};
 use countersign_formats::knox_token::KnoxHash;
+use countersign_formats::native_token::NativePrefix;
 use countersign_formats::password::Hashers;
 use countersign_store::InstalledApps;
 use http::HeaderName;
-use jiff::SignedDuration;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 pub use crate::declared_claims::{ClaimSource, DeclaredClaim};
 pub use crate::throttle::{LoginLimits, ThrottlingSettings};
 pub use countersign_lanes::{Backend, Backends};
+
+use crate::audit::EventKind;
 
 /// Everything an [`Authority`](crate::Authority) decides by.
 #[derive(Debug, Clone)]
@@ -42,8 +45,33 @@ pub struct Settings {
     pub sessions: Option<SessionSettings>,
     /// How requests are counted.
     pub throttling: ThrottlingSettings,
+    /// Tokens of our own kind; `None` gives out and accepts none. They need sessions.
+    pub native_tokens: Option<NativeTokenSettings>,
     /// What tokens say of a user beyond SimpleJWT's claims, in this order.
     pub claims: Vec<DeclaredClaim>,
+    /// Who is told what happened.
+    pub audit: AuditSettings,
+}
+
+/// Where events go; see [`audit`](crate::audit).
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct AuditSettings {
+    /// Into the log, through `tracing`.
+    pub log: bool,
+    /// Into the table `countersign_event`, which must be there.
+    pub table: bool,
+    /// Kinds that are not told at all.
+    pub skip: Vec<EventKind>,
+    /// Events that may wait to be written; more are lost, and counted.
+    pub queue: usize,
+}
+
+impl Default for AuditSettings {
+    /// The log alone, all kinds but each refresh, 4096 events.
+    fn default() -> Self {
+        Self { log: true, table: false, skip: vec![EventKind::Refresh], queue: 4096 }
+    }
 }
 
 /// Django's `SESSION_…`, `CSRF_…` and host settings, as far as `SessionAuthentication` looks at them.
@@ -151,7 +179,9 @@ impl Settings {
             django_sessions: None,
             knox: KnoxSettings::default(),
             sessions: None,
+            audit: AuditSettings::default(),
             throttling: ThrottlingSettings::default(),
+            native_tokens: None,
             claims: Vec::new(),
         }
     }
@@ -169,16 +199,64 @@ pub struct SessionSettings {
     pub absolute_lifetime: Option<SignedDuration>,
     /// The claim that names the session.
     pub claim: String,
+    /// How often it is written down that a session was seen, at most; `None` is never.
+    pub last_seen: Option<Duration>,
+    /// How old what is known of ended sessions may be when a token is let in.
+    pub max_staleness: Duration,
+    /// What becomes of tokens when it is older.
+    pub when_feed_lost: WhenFeedLost,
+}
+
+/// What becomes of valid tokens while nothing can be learnt of the sessions that ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WhenFeedLost {
+    /// They are refused, with a 503.
+    #[default]
+    Refuse,
+    /// They are accepted by what was last known.
+    Accept,
 }
 
 impl Default for SessionSettings {
-    /// 10 s, no limits but those of the tokens, `sid`.
+    /// 10 s, no limits but those of the tokens, `sid`, once a minute; 1 s, and refuse.
     fn default() -> Self {
         Self {
             refresh_window: SignedDuration::from_secs(10),
             idle_lifetime: None,
             absolute_lifetime: None,
             claim: "sid".to_owned(),
+            last_seen: Some(Duration::from_mins(1)),
+            max_staleness: Duration::from_secs(1),
+            when_feed_lost: WhenFeedLost::Refuse,
+        }
+    }
+}
+
+/// Tokens of our own kind: `formats::native_token`.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct NativeTokenSettings {
+    /// What they begin with.
+    pub prefix: NativePrefix,
+    /// First word of the header, compared without case.
+    pub keyword: String,
+    /// A token that was made this long ago has ended; `None` is never.
+    pub lifetime: Option<SignedDuration>,
+    /// A token that was not used for this long has ended.
+    pub idle_lifetime: Option<SignedDuration>,
+    /// Live tokens that a user may have.
+    pub limit_per_user: Option<u32>,
+}
+
+impl Default for NativeTokenSettings {
+    /// `Authorization: Bearer cs_…`, for 90 days.
+    fn default() -> Self {
+        Self {
+            prefix: NativePrefix::default(),
+            keyword: "Bearer".to_owned(),
+            lifetime: Some(SignedDuration::from_hours(90 * 24)),
+            idle_lifetime: None,
+            limit_per_user: None,
         }
     }
 }
@@ -249,6 +327,10 @@ pub struct SimpleJwt {
     pub update_last_login: bool,
     /// ALGORITHM and `SIGNING_KEY`: the key owns its algorithm.
     pub signing_key: SigningKey,
+    /// Whether tokens are given out. Where only public keys are known they are not, and `signing_key` makes none.
+    pub issues: bool,
+    /// Whether further keys are fetched (`JWK_URL`): only they and `verifying_keys` are verified with then.
+    pub fetches_keys: bool,
     /// What tokens are verified with.
     pub verifying_keys: Vec<VerifyingKey>,
     /// AUDIENCE, ISSUER, LEEWAY, `TOKEN_TYPE_CLAIM`, `JTI_CLAIM`.
@@ -284,6 +366,8 @@ impl SimpleJwt {
             rotate_refresh_tokens: false,
             blacklist_after_rotation: false,
             update_last_login: false,
+            issues: true,
+            fetches_keys: false,
             verifying_keys: vec![signing_key.verifying_key()],
             signing_key,
             rules: Rules::default(),
@@ -296,6 +380,29 @@ impl SimpleJwt {
             revoke_token_claim: "hash_password".to_owned(),
             check_user_is_active: true,
         }
+    }
+
+    /// The longest life of a token that opens a protected path, leeway included.
+    #[must_use]
+    pub fn longest_access(&self) -> SignedDuration {
+        let lifetimes = self.auth_token_classes.iter().map(|class| match class {
+            TokenType::Refresh => self.refresh_token_lifetime,
+            TokenType::Sliding => self.sliding_token_lifetime,
+            _ => self.access_token_lifetime,
+        });
+        let longest = lifetimes.max().unwrap_or_default().max(self.access_token_lifetime);
+        // `iat` and `exp` are rounded down to seconds.
+        longest.saturating_add(self.rules.leeway).saturating_add(SignedDuration::from_secs(1))
+    }
+
+    /// Up to when marks on what has ended are of no use at `now`: those on sessions and on single tokens, then all others. With a
+    /// day and a month to spare, for settings that were others, and clocks that are wrong.
+    #[must_use]
+    pub fn marks_until(&self, now: Timestamp) -> (Timestamp, Timestamp) {
+        let longest = self.refresh_token_lifetime.max(self.sliding_token_refresh_lifetime).max(self.longest_access());
+        let before = |length: SignedDuration| now.checked_sub(length).unwrap_or(Timestamp::MIN);
+        let (day, month) = (SignedDuration::from_hours(24), SignedDuration::from_hours(30 * 24));
+        (before(self.longest_access().saturating_add(day)), before(longest.saturating_add(month)))
     }
 
     /// The challenge of SimpleJWT's views and of `JWTAuthentication`: `Bearer realm="api"`.

@@ -39,10 +39,10 @@ mod secret;
 mod time;
 
 pub use algorithm::{Algorithm, AlgorithmError, HmacAlgorithm};
-pub use check::{check_claim_not_expired, check_token, decode};
+pub use check::{check_claim_not_expired, check_token, decode, decode_with};
 pub use claims::{Claims, Lifetime};
 pub use jws::{sign, signed_part};
-pub use key::{DerivedKey, SigningKey, VerifyingKey};
+pub use key::{DerivedKey, KeyError, KeySet, SigningKey, VerifyingKey};
 pub use refusal::{Cause, Refusal};
 pub use rules::{Expected, Rules, TokenType};
 pub use secret::{HmacSecret, SecretError};

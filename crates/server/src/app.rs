@@ -15,17 +15,24 @@ use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
 
-use crate::config::{Config, Resource, SchemeChoice};
-use crate::database::SESSIONS_OFF;
+use crate::config::{Config, Pruning, Resource, SchemeChoice};
+use crate::database::{SESSIONS_OFF, TRIGGERS_MISSING};
 use crate::head_timer::HeadTimer;
+use crate::jwk_url::JwkUrl;
+use crate::ladder::{Follower, note_seen};
+use crate::pruning::prune;
 use crate::routes::Routes;
 use crate::view::View;
 
 /// Bytes of a request's head; Django's usual server, gunicorn, takes 8 KiB a line. Of header lines hyper's own limit of 100 holds:
 /// told one, even the same, it fills two arrays of that length for each request.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
+/// How long the last events may take on their way to the table.
+const LAST_EVENTS: Duration = Duration::from_secs(5);
 
 /// A server that is ready to accept connections.
 pub struct App {
@@ -36,8 +43,14 @@ pub struct App {
     header_timeout: Duration,
     shutdown_timeout: Duration,
     max_connections: usize,
+    pruning: Option<Pruning>,
     /// Whether sessions are as the configuration wants them.
     has_own_tables: bool,
+    /// Whether sessions see what Django does to users.
+    has_triggers: bool,
+    /// What is kept up to date beside the requests.
+    ladder: Option<Follower>,
+    jwk_url: Option<(JwkUrl, Option<Instant>)>,
 }
 
 impl App {
@@ -60,31 +73,44 @@ impl App {
     ) -> anyhow::Result<Self> {
         let store = config.database.open().await?;
         let has_own_tables = config.database.settle_sessions(&store, &config.sessions, &mut config.settings).await?;
+        config.database.settle_events(&store, &config.audit, &mut config.settings).await?;
         let store = config.database.checked(&store, &config.settings.apps).await?;
         let user_id_field = &config.settings.simple_jwt.user_id_field;
-        store
+        let field = store
             .user_field(user_id_field)
             .await
             .with_context(|| format!("simple_jwt.user_id_field = \"{user_id_field}\""))?;
+        let has_triggers = config.settings.sessions.is_none() || store.has_triggers(&field).await?;
         for claim in &config.settings.claims {
             if let ClaimSource::Column(column) = &claim.source {
                 let name = &claim.name;
                 store.user_columns(std::slice::from_ref(column)).await.with_context(|| format!("claims.{name}"))?;
             }
         }
-        let authority =
-            Authority::builder(store.clone(), config.settings).clock(clock).entropy(entropy).build().await?;
-        let mut views = HashMap::new();
+        let building = Authority::builder(store.clone(), config.settings).clock(clock).entropy(entropy).build();
+        let authority = Box::pin(building).await?; // large: what it starts
+        let ladder = Follower::begin(&authority, &store, config.ladder).await?;
+        let jwk_url = match config.jwk_url {
+            Some(jwk_url) => {
+                let fetched = jwk_url.begin(&authority).await;
+                Some((jwk_url, fetched))
+            }
+            None => None,
+        };
+        let (mut views, mut members) = (HashMap::new(), HashMap::new());
         for resource in config.resources {
-            let path = resource.path.clone();
-            views.insert(path, view(&authority, resource).await?);
+            let (path, names_one) = (resource.path.clone(), resource.names_one);
+            let table = if names_one { &mut members } else { &mut views };
+            table.insert(path, view(&authority, resource).await?);
         }
         let routes = Routes {
             authority: authority.clone(),
             settings: config.views,
             append_slash: config.append_slash,
             views,
+            members,
             probes: config.probes,
+            published: config.published,
         };
         Ok(Self {
             routes: Arc::new(routes),
@@ -94,7 +120,11 @@ impl App {
             header_timeout: config.header_timeout,
             shutdown_timeout: config.shutdown_timeout,
             max_connections: config.max_connections,
+            pruning: config.pruning,
             has_own_tables,
+            has_triggers,
+            ladder,
+            jwk_url,
         })
     }
 
@@ -116,6 +146,19 @@ impl App {
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) {
         if !self.has_own_tables {
             tracing::warn!("{SESSIONS_OFF}; run `countersign migrate`, or set sessions.enabled = false");
+        }
+        let (end, ended) = oneshot::channel::<()>();
+        let last_seen = tokio::spawn(write_last_seen(self.authority.clone(), ended));
+        if !self.has_triggers {
+            tracing::warn!("{TRIGGERS_MISSING}; run `countersign migrate`");
+        }
+        let pruning = self.pruning.map(|pruning| tokio::spawn(prune(self.authority.clone(), pruning)));
+        let mut beside = JoinSet::new();
+        if let Some(ladder) = self.ladder {
+            beside.spawn(ladder.follow(self.authority.clone()));
+        }
+        if let Some((jwk_url, fetched)) = self.jwk_url {
+            beside.spawn(jwk_url.keep(self.authority.clone(), fetched));
         }
         let graceful = GracefulShutdown::new();
         let mut builder = http1::Builder::new();
@@ -153,10 +196,36 @@ impl App {
             });
         }
         drop(listener);
+        if let Some(pruning) = pruning {
+            pruning.abort();
+        }
         if tokio::time::timeout(self.shutdown_timeout, graceful.shutdown()).await.is_err() {
             tracing::warn!("some requests were still running at the end of limits.shutdown_timeout");
         }
+        beside.shutdown().await;
+        drop(end);
+        let _ = last_seen.await;
+        if let Err(error) = note_seen(&self.store, &self.authority).await {
+            tracing::warn!(%error, "who was seen with tokens of old keys could not be noted");
+        }
+        if tokio::time::timeout(LAST_EVENTS, self.authority.flush_events()).await.is_err() {
+            tracing::error!("the database took too long to take the last events, which are lost");
+        }
         self.store.close().await;
+    }
+}
+
+/// Writes down from time to time when sessions were seen, and once more at the end.
+async fn write_last_seen(authority: Authority, mut end: oneshot::Receiver<()>) {
+    let mut is_over = false;
+    while !is_over {
+        tokio::select! {
+            () = authority.last_seen_due() => {}
+            _ = &mut end => is_over = true,
+        }
+        if let Err(error) = authority.flush_last_seen().await {
+            tracing::warn!(cause = ?std::error::Error::source(&error), "when sessions were last seen could not be written");
+        }
     }
 }
 
@@ -197,6 +266,7 @@ async fn view(authority: &Authority, resource: Resource) -> anyhow::Result<View>
             SchemeChoice::Basic => Scheme::Basic,
             SchemeChoice::Session => Scheme::Session,
             SchemeChoice::Knox => Scheme::Knox,
+            SchemeChoice::Native => Scheme::Native,
         });
     }
     let challenge = if resource.challenges_as_jwt {

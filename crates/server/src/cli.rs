@@ -3,8 +3,13 @@
 mod adopt;
 mod demo;
 mod doctor;
+mod events;
+mod keys;
 mod prompt;
 mod serve;
+mod session_list;
+/// See and end sessions: tokens of those that end are refused at once, by every node.
+mod sessions;
 mod tokens;
 mod users;
 
@@ -59,6 +64,14 @@ enum Command {
     DrfCreateToken(tokens::CreateTokenArgs),
     /// Delete expired refresh tokens from the outstanding list and the blacklist.
     Flushexpiredtokens,
+    /// Show what happened to logins, tokens and sessions, the latest last.
+    Events(events::EventsArgs),
+    /// See and end sessions.
+    #[command(subcommand)]
+    Sessions(sessions::SessionsCommand),
+    /// Go from one signing key to the next without a logout, or end one at once.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Check the configuration, and nothing else.
     Check,
     /// Check configuration, database and clock for silent faults. Exit code 0: none, 1: warnings, 2: errors.
@@ -79,16 +92,22 @@ enum Command {
 #[error("CommandError: {0}")]
 struct CommandError(String);
 
+/// What is logged unless `COUNTERSIGN_LOG` says otherwise: trouble, and what happened to logins and sessions.
+const DEFAULT_LOG: &str = "warn,countersign::audit=info";
+
 /// Runs the command of this process's arguments.
 #[must_use]
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    let _ = tracing_subscriber::fmt()
+    // Not `try_init`, which would also take in what the `log` crate carries: the driver of PostgreSQL writes the parameters of its
+    // statements there, tokens and hashes among them (SECURITY S2).
+    let subscriber = tracing_subscriber::fmt()
         .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("COUNTERSIGN_LOG").unwrap_or_else(|_| "warn".into()),
+            tracing_subscriber::EnvFilter::try_from_env("COUNTERSIGN_LOG").unwrap_or_else(|_| DEFAULT_LOG.into()),
         )
         .with_writer(std::io::stderr)
-        .try_init();
+        .finish();
+    let _ = tracing::subscriber::set_global_default(subscriber);
     match execute(cli) {
         Ok(code) => code,
         Err(error) => {
@@ -127,6 +146,9 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::DrfCreateToken(args) => small_runtime()?.block_on(tokens::create_token(&source.load(None)?, &args))?,
         Command::Flushexpiredtokens => small_runtime()?.block_on(tokens::flush_expired(&source.load(None)?))?,
+        Command::Events(args) => small_runtime()?.block_on(events::events(&source.load(None)?, &args))?,
+        Command::Sessions(command) => small_runtime()?.block_on(sessions::sessions(source.load(None)?, &command))?,
+        Command::Keys(command) => small_runtime()?.block_on(keys::keys(&source.load(None)?, command))?,
         Command::Check => {
             warn(&source.load(None)?);
             println!("The configuration holds together.");
@@ -201,6 +223,30 @@ async fn migrate(config: &Config) -> anyhow::Result<()> {
     for app in &report.created {
         println!("Created the tables of {app}");
     }
+    triggers(config, &store).await?;
     store.close().await;
+    Ok(())
+}
+
+/// Puts the triggers in their place where there are sessions, and takes them away where there are none.
+async fn triggers(config: &Config, store: &countersign_store::Store) -> anyhow::Result<()> {
+    use anyhow::Context as _;
+
+    let state = store.migration_state().await?;
+    if state.missing(&countersign_store::InstalledApps { countersign: false, ..config.settings.apps }).contains(&"auth")
+        || !state.has_own_tables()
+    {
+        return Ok(());
+    }
+    let store = config.database.with_users(store).await?;
+    let field = store.user_field(&config.settings.simple_jwt.user_id_field).await?;
+    let refused = "the triggers on the users' table, by which a change of Django's ends sessions here";
+    if config.settings.apps.countersign {
+        if store.install_triggers(&field).await.context(refused)? {
+            println!("Installed the triggers of countersign");
+        }
+    } else if store.remove_triggers(&field).await.context(refused)? {
+        println!("Removed the triggers of countersign");
+    }
     Ok(())
 }

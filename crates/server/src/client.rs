@@ -26,14 +26,14 @@ pub(crate) enum NumProxies {
 
 /// `trusted_proxies`: the networks whose word about clients is taken (SECURITY G1).
 #[derive(Clone, Debug, Default)]
-pub(crate) struct TrustedProxies(Vec<IpNet>);
+pub struct TrustedProxies(Vec<IpNet>);
 
 impl TrustedProxies {
     /// Reads networks (`10.0.0.0/8`) and single addresses.
     ///
     /// # Errors
     /// The first text that is neither.
-    pub(crate) fn parse(texts: &[String]) -> Result<Self, &str> {
+    pub fn parse(texts: &[String]) -> Result<Self, &str> {
         let network = |text: &String| text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).ok();
         texts.iter().map(|text| network(text).ok_or(text.as_str())).collect::<Result<_, _>>().map(Self)
     }
@@ -44,8 +44,14 @@ impl TrustedProxies {
     }
 
     /// Whom a request counts against that came over a connection from `peer`.
-    pub(crate) fn client_of(&self, peer: IpAddr, headers: &HeaderMap) -> ClientAddress {
-        self.client(peer.to_canonical(), headers).into()
+    #[must_use]
+    pub fn client_of(&self, peer: IpAddr, headers: &HeaderMap) -> ClientAddress {
+        self.address_of(peer, headers).into()
+    }
+
+    /// The address of the client whose request came over a connection from `peer`.
+    pub(crate) fn address_of(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        self.client(peer.to_canonical(), headers)
     }
 
     /// What throttles tell the client apart by, which is at `client`. DRF 3.18 `BaseThrottle.get_ident`. Differs: the header is
@@ -73,7 +79,8 @@ impl TrustedProxies {
     }
 
     /// Whether a connection from `peer` comes from a declared proxy.
-    pub(crate) fn sent(&self, peer: IpAddr) -> bool {
+    #[must_use]
+    pub fn sent(&self, peer: IpAddr) -> bool {
         self.contains(peer.to_canonical())
     }
 
@@ -180,7 +187,7 @@ mod tests {
                 headers.append(X_FORWARDED_FOR, http::HeaderValue::from_bytes(line).expect("a value"));
             }
             let peer: IpAddr = peer.parse().expect("an address");
-            match proxies.ident(rule, peer, proxies.client_of(peer, &headers), &headers) {
+            match proxies.ident(rule, peer, proxies.address_of(peer, &headers).into(), &headers) {
                 Ident::Address(address) => address.to_string().into_bytes(),
                 Ident::Said(said) => said.into_owned(),
             }
@@ -212,8 +219,8 @@ mod tests {
     #[test]
     fn an_ipv4_address_in_the_dress_of_ipv6_is_itself() {
         let peer = "::ffff:192.0.2.1".parse().expect("an address");
-        let client = TrustedProxies::default().client_of(peer, &HeaderMap::new());
-        assert_eq!(client, ClientAddress::new([192, 0, 2, 1].into()));
+        let client = TrustedProxies::default().address_of(peer, &HeaderMap::new());
+        assert_eq!(client, IpAddr::from([192, 0, 2, 1]));
         assert!(!TrustedProxies::default().sent(peer));
         assert!(TrustedProxies::parse(&["192.0.2.0/24".to_owned()]).expect("networks").sent(peer));
     }

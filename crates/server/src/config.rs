@@ -1,12 +1,16 @@
 //! `countersign.toml`, `COUNTERSIGN_…` variables and flags to typed settings. Names are Django's in lower case. Unknown keys,
 //! wrong types and impossible combinations are refused with key, line and fix.
 
+mod audit;
 mod claims;
 mod database;
 mod django_sessions;
 mod duration;
 mod hashing;
+mod keys;
 mod knox;
+mod native_tokens;
+mod pruning;
 mod raw;
 mod resolve;
 mod resources;
@@ -29,10 +33,20 @@ use http::Method;
 
 use crate::database::Database;
 use crate::endpoints::Endpoint;
+use crate::jwk_url::JwkUrl;
+use crate::ladder::LadderSettings;
 use crate::probes::Probe;
+use crate::published::Published;
 use crate::view::ViewSettings;
 
+pub(crate) use duration::Length;
+pub(crate) use pruning::Pruning;
 pub(crate) use source::Overrides;
+
+/// A length of time as the file's are written.
+pub(crate) fn length_of(text: &str) -> Option<jiff::SignedDuration> {
+    duration::Length::parse(text).map(|length| length.0)
+}
 
 /// A configuration that holds together.
 #[derive(Debug)]
@@ -41,11 +55,18 @@ pub struct Config {
     pub(crate) database: Database,
     pub(crate) settings: Settings,
     /// How sure the file is that there are sessions.
-    pub(crate) sessions: SessionsChoice,
+    pub(crate) sessions: OwnTables,
+    /// How sure the file is that there is a table of events.
+    pub(crate) audit: OwnTables,
+    /// Which expired rows the server deletes; `None` is none.
+    pub(crate) pruning: Option<Pruning>,
     pub(crate) views: ViewSettings,
     pub(crate) append_slash: bool,
     pub(crate) resources: Vec<Resource>,
     pub(crate) probes: Vec<(String, Probe)>,
+    pub(crate) published: Vec<(String, Published)>,
+    pub(crate) jwk_url: Option<JwkUrl>,
+    pub(crate) ladder: LadderSettings,
     pub(crate) password_validators: Validators,
     pub(crate) header_timeout: Duration,
     pub(crate) shutdown_timeout: Duration,
@@ -67,11 +88,13 @@ pub(crate) struct Resource {
     pub parsers: Vec<Parser>,
     /// SimpleJWT's views have no authentication, yet challenge with its word.
     pub challenges_as_jwt: bool,
+    /// Whether it stands at every path of one more segment, which names what it is about.
+    pub names_one: bool,
 }
 
-/// `sessions.enabled`.
+/// `sessions.enabled` and `audit.table`: whether what needs our own tables is on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum SessionsChoice {
+pub(crate) enum OwnTables {
     /// Off, as the file says, or as tokens without an id leave no other way.
     Off,
     /// On where the database has our tables.
@@ -92,6 +115,7 @@ pub(crate) enum SchemeChoice {
     Basic,
     Session,
     Knox,
+    Native,
 }
 
 /// Why a configuration is refused: one line that names the place, the key and the fix.
@@ -100,8 +124,22 @@ pub(crate) enum SchemeChoice {
 pub struct ConfigError(String);
 
 impl ConfigError {
+    /// An error of this text, on one line whatever the configuration holds: what steers a terminal or turns the direction of
+    /// writing is escaped.
     pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        let text: String = text.into();
+        let is_plain = |letter: char| {
+            !letter.is_control()
+                && !matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        };
+        if text.chars().all(is_plain) {
+            return Self(text);
+        }
+        let mut plain = String::with_capacity(text.len() + 16);
+        for letter in text.chars() {
+            if is_plain(letter) { plain.push(letter) } else { plain.extend(letter.escape_default()) }
+        }
+        Self(plain)
     }
 }
 
@@ -130,6 +168,11 @@ mod tests {
     use super::*;
 
     const BASE: &str = "secret_key = \"0123456789012345678901234567890123456789\"\ndatabase_url = \"sqlite:x.db\"\n";
+
+    /// The configuration that begins with what each needs, or the words it is refused with.
+    pub(super) fn read(rest: &str) -> Result<Config, String> {
+        Config::from_text(&format!("{BASE}{rest}")).map_err(|error| error.to_string())
+    }
 
     fn refusal(rest: &str) -> String {
         Config::from_text(&format!("{BASE}{rest}")).expect_err(rest).to_string()
@@ -168,6 +211,14 @@ mod tests {
             assert!(refusal.starts_with(expected), "{refusal}");
             assert!(!refusal.contains('\n'), "{refusal}");
         }
+    }
+
+    /// Found by fuzzing: a key with an escape sequence went to the terminal as it was.
+    #[test]
+    fn s2_an_error_never_steers_the_terminal() {
+        let refusal = refusal("[users]\n\u{1b}sername = 1");
+        assert!(refusal.starts_with("countersign.toml:4: users.\\u{1b}sername: invalid unquoted key"), "{refusal}");
+        assert!(!self::refusal("\"a\u{202e}b\" = 1").contains('\u{202e}'));
     }
 
     #[test]

@@ -4,10 +4,14 @@ use anyhow::{Context as _, bail};
 use countersign::{AUTHTOKEN_TABLE, Settings};
 use countersign_store::{DatabaseUrl, InstalledApps, PostgresOptions, Store, StoreError, StoreOptions, UserMapping};
 
-use crate::config::SessionsChoice;
+use crate::config::OwnTables;
 
 /// Said at start and by `doctor`.
 pub(crate) const SESSIONS_OFF: &str = "the database has no tables for sessions, or not all of them: sessions are off";
+
+/// Said at start and by `doctor`.
+pub(crate) const TRIGGERS_MISSING: &str =
+    "the users' table lacks our triggers, or has others: access tokens outlive what Django does to their users";
 
 /// Where the database is, how it is used, and which of its tables holds the users.
 #[derive(Clone, Debug)]
@@ -54,18 +58,45 @@ impl Database {
     pub(crate) async fn settle_sessions(
         &self,
         store: &Store,
-        choice: &SessionsChoice,
+        choice: &OwnTables,
         settings: &mut Settings,
     ) -> anyhow::Result<bool> {
-        if *choice == SessionsChoice::Off || store.migration_state().await?.has_own_tables() {
+        if *choice == OwnTables::Off || store.migration_state().await?.has_own_tables() {
             return Ok(true);
         }
-        if let SessionsChoice::Demanded { refusal } = choice {
+        if let OwnTables::Demanded { refusal } = choice {
             bail!("{refusal}");
+        }
+        if settings.native_tokens.is_some() {
+            bail!(
+                "native_tokens.enabled: the database has no tables for such tokens, or not all of ours; run `countersign migrate`"
+            );
         }
         settings.apps.countersign = false;
         settings.sessions = None;
         Ok(false)
+    }
+
+    /// Whether there is a table of events, if one is wanted.
+    ///
+    /// # Errors
+    /// The refusal, if it is demanded and not there; or the database cannot be read.
+    pub(crate) async fn settle_events(
+        &self,
+        store: &Store,
+        choice: &OwnTables,
+        settings: &mut Settings,
+    ) -> anyhow::Result<()> {
+        if *choice == OwnTables::Off {
+            return Ok(());
+        }
+        if store.migration_state().await?.has_own_tables() {
+            settings.apps.countersign = true;
+            settings.audit.table = true;
+        } else if let OwnTables::Demanded { refusal } = choice {
+            bail!("{refusal}");
+        }
+        Ok(())
     }
 
     /// The store of a server: with the users, every table that `apps` needs, and every statement understood by the database.
@@ -99,7 +130,8 @@ impl Database {
         Ok(store)
     }
 
-    async fn with_users(&self, store: &Store) -> anyhow::Result<Store> {
+    /// The same database with the users that are configured.
+    pub(crate) async fn with_users(&self, store: &Store) -> anyhow::Result<Store> {
         let mapping = self.users.clone().unwrap_or_default();
         let place = if self.users.is_some() { "[users]" } else { "the database does not fit" };
         store.with_users(&mapping).await.context(place)

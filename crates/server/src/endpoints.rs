@@ -1,11 +1,18 @@
 //! What each path does once the request has passed its policy: field values in, a JSON value or a refusal out.
 
-use countersign::{Authority, ClientAddress, Credentials, Failure, Identity, Settings};
+use std::net::IpAddr;
+
+use countersign::{Authority, Client, Credentials, Failure, Identity, Scheme, SessionInfo, Settings};
+use countersign_formats::drf_datetime::DateTimeFormat;
 use countersign_formats::json::{Object, Value};
 use countersign_formats::password::Password;
 use countersign_formats::request_body::CharField;
-use http::HeaderValue;
+use countersign_store::Place;
+use http::{HeaderMap, HeaderValue, Method};
+use jiff::Timestamp;
 use zeroize::Zeroizing;
+
+use crate::routes::Member;
 
 /// A field's text, erased from memory when dropped: it may be a password or a token.
 pub(crate) type FieldText = Zeroizing<String>;
@@ -33,6 +40,19 @@ pub(crate) enum Endpoint {
     KnoxLogout,
     /// django-rest-knox 5.1 `LogoutAllView`.
     KnoxLogoutAll,
+    /// Gives out a token of our own kind.
+    NativeLogin,
+    /// Ends the one shown.
+    NativeLogout,
+    /// Lists the user's sessions, or ends all of them.
+    Sessions,
+    /// Ends one session.
+    EndSession,
+    /// Ends all sessions of the user.
+    LogoutEverywhere {
+        /// All but the one that the client shows.
+        but_here: bool,
+    },
     /// Says who the client is.
     Whoami,
     /// A declared resource with an answer of its own.
@@ -67,12 +87,20 @@ impl Endpoint {
         let field = |name, trim| CharField { name, trim };
         match self {
             Self::ObtainAuthToken => vec![field("username", true), field("password", false)],
-            Self::TokenObtainPair | Self::TokenObtainSliding => {
+            Self::TokenObtainPair | Self::TokenObtainSliding | Self::NativeLogin => {
                 vec![field(&settings.username_field, true), field("password", true)]
             }
             Self::TokenRefresh | Self::TokenBlacklist => vec![field("refresh", true)],
             Self::TokenVerify | Self::TokenRefreshSliding => vec![field("token", true)],
-            Self::KnoxLogin | Self::KnoxLogout | Self::KnoxLogoutAll | Self::Whoami | Self::Fixed { .. } => Vec::new(),
+            Self::KnoxLogin
+            | Self::KnoxLogout
+            | Self::KnoxLogoutAll
+            | Self::NativeLogout
+            | Self::Sessions
+            | Self::EndSession
+            | Self::LogoutEverywhere { .. }
+            | Self::Whoami
+            | Self::Fixed { .. } => Vec::new(),
         }
     }
 
@@ -98,37 +126,38 @@ impl Endpoint {
         &self,
         authority: &Authority,
         identity: &Identity,
-        client: ClientAddress,
+        visit: Visit<'_>,
         values: Vec<FieldText>,
     ) -> Result<Answer, Failure> {
+        let client = visit.client;
         let mut values = values.into_iter();
         let mut next = || values.next().unwrap_or_default();
         let mut body = Object::new();
         match self {
             Self::ObtainAuthToken => {
-                let key = authority.obtain_auth_token(credentials(&next(), &next(), client)).await?;
+                let key = authority.obtain_auth_token(visit.credentials(&next(), &next())).await?;
                 body.set("token", key.expose());
             }
             Self::TokenObtainPair => {
-                let pair = authority.obtain_pair(credentials(&next(), &next(), client)).await?;
+                let pair = authority.obtain_pair(visit.credentials(&next(), &next())).await?;
                 body.set("refresh", pair.refresh);
                 body.set("access", pair.access);
             }
             Self::TokenRefresh => {
-                let refreshed = authority.refresh(&next()).await?;
+                let refreshed = authority.refresh(&next(), client).await?;
                 body.set("access", refreshed.access);
                 if let Some(refresh) = refreshed.refresh {
                     body.set("refresh", refresh);
                 }
             }
-            Self::TokenVerify => authority.verify(&next()).await?,
-            Self::TokenBlacklist => authority.blacklist(&next()).await?,
+            Self::TokenVerify => authority.verify(&next(), client).await?,
+            Self::TokenBlacklist => authority.blacklist(&next(), client).await?,
             Self::TokenObtainSliding => {
-                body.set("token", authority.obtain_sliding(credentials(&next(), &next(), client)).await?);
+                body.set("token", authority.obtain_sliding(visit.credentials(&next(), &next())).await?);
             }
-            Self::TokenRefreshSliding => body.set("token", authority.refresh_sliding(&next()).await?),
+            Self::TokenRefreshSliding => body.set("token", authority.refresh_sliding(&next(), client).await?),
             Self::KnoxLogin => {
-                let login = authority.knox_login(identity).await?;
+                let login = authority.knox_login(identity, client, visit.place()).await?;
                 body.set("expiry", login.expiry.map_or(Value::Null, Value::from));
                 body.set("token", login.token.expose());
                 if authority.settings().knox.shows_user {
@@ -138,11 +167,26 @@ impl Endpoint {
                 }
             }
             Self::KnoxLogout => {
-                authority.knox_logout(identity).await?;
+                authority.knox_logout(identity, client).await?;
                 return Ok(Answer::Empty);
             }
             Self::KnoxLogoutAll => {
-                authority.knox_logout_all(identity).await?;
+                authority.knox_logout_all(identity, client).await?;
+                return Ok(Answer::Empty);
+            }
+            Self::NativeLogin => {
+                let login = authority.native_login(visit.credentials(&next(), &next())).await?;
+                body.set("id", login.id);
+                body.set("expires", shown(authority, login.expires));
+                body.set("token", login.token.expose());
+            }
+            Self::NativeLogout => {
+                authority.native_logout(identity).await?;
+                return Ok(Answer::Empty);
+            }
+            Self::Sessions | Self::EndSession => return Box::pin(sessions(authority, identity, &visit)).await,
+            Self::LogoutEverywhere { but_here } => {
+                authority.log_out_everywhere(identity, *but_here, client).await?;
                 return Ok(Answer::Empty);
             }
             Self::Whoami | Self::Fixed { .. } => {} // answered at once
@@ -166,8 +210,13 @@ impl Endpoint {
             Self::TokenObtainSliding => "Exchanges a username and password for a sliding token.",
             Self::TokenRefreshSliding => "Exchanges a sliding token for one with a later expiry.",
             Self::KnoxLogin => "Gives the client a token of its own.",
-            Self::KnoxLogout => "Ends the token that the client shows.",
+            Self::KnoxLogout | Self::NativeLogout => "Ends the token that the client shows.",
             Self::KnoxLogoutAll => "Ends all tokens of the user.",
+            Self::NativeLogin => "Exchanges a username and password for a token of the client's own.",
+            Self::Sessions => "Lists the user's sessions, or ends all of them.",
+            Self::EndSession => "Ends a session.",
+            Self::LogoutEverywhere { but_here: false } => "Ends all sessions of the user.",
+            Self::LogoutEverywhere { but_here: true } => "Ends all sessions of the user but the client's own.",
             Self::Whoami => "Says who the client is.",
             Self::Fixed { .. } => "",
         }
@@ -190,7 +239,7 @@ impl Endpoint {
                 field("password", "Password", true);
                 field("token", "Token", false);
             }
-            Self::TokenObtainPair | Self::TokenObtainSliding => {
+            Self::TokenObtainPair | Self::TokenObtainSliding | Self::NativeLogin => {
                 field(&settings.username_field, &label(&settings.username_field), true);
                 field("password", "Password", true);
             }
@@ -200,15 +249,97 @@ impl Endpoint {
             }
             Self::TokenBlacklist => field("refresh", "Refresh", true),
             Self::TokenVerify | Self::TokenRefreshSliding => field("token", "Token", true),
-            Self::KnoxLogin | Self::KnoxLogout | Self::KnoxLogoutAll | Self::Whoami | Self::Fixed { .. } => {}
+            Self::KnoxLogin
+            | Self::KnoxLogout
+            | Self::KnoxLogoutAll
+            | Self::NativeLogout
+            | Self::Sessions
+            | Self::EndSession
+            | Self::LogoutEverywhere { .. }
+            | Self::Whoami
+            | Self::Fixed { .. } => {}
         }
         form
     }
 }
 
-/// What a login view's two fields hold.
-fn credentials<'a>(username: &'a str, password: &str, client: ClientAddress) -> Credentials<'a> {
-    Credentials::new(username, Password::new(password)).from_address(client)
+/// What an endpoint may want to know of a request besides its fields.
+pub(crate) struct Visit<'r> {
+    /// Its method.
+    pub method: &'r Method,
+    /// Its headers.
+    pub headers: &'r HeaderMap,
+    /// What the last segment of its path names, where that is what the view is about.
+    pub member: Option<&'r Member>,
+    /// Who sends it.
+    pub client: Client<'r>,
+    /// Where it comes from.
+    pub address: IpAddr,
+    /// What the client calls its device: `device_name` in the body.
+    pub device_name: Option<FieldText>,
+    /// The view's schemes.
+    pub schemes: &'r [Scheme],
+}
+
+impl<'r> Visit<'r> {
+    /// What a login view's two fields hold, and who sends them.
+    fn credentials<'a>(&self, username: &'a str, password: &str) -> Credentials<'a>
+    where
+        'r: 'a,
+    {
+        Credentials::new(username, Password::new(password)).from_client(self.client).from_place(self.place())
+    }
+
+    /// Where the session will be that begins with this request.
+    fn place(&self) -> Place {
+        let name = self.device_name.as_ref().map(|name| name.as_str());
+        countersign::place(name, self.client.agent, Some(self.address))
+    }
+}
+
+/// The user's sessions: shown, or ended all, all but the current one (`others`), the current one (`current`), or one by its id.
+async fn sessions(authority: &Authority, identity: &Identity, visit: &Visit<'_>) -> Result<Answer, Failure> {
+    let schemes = visit.schemes;
+    let user = authority.session_owner(identity).await?;
+    let current = authority.current_session(schemes, visit.headers, identity)?;
+    let current = current.as_deref();
+    match (visit.member, visit.method) {
+        (Some(Member(id)), _) if id == "others" => authority.end_own_sessions(&user, schemes, current).await?,
+        (Some(Member(id)), _) => {
+            let id = if id == "current" { current.ok_or(Failure::NotFound)? } else { id };
+            authority.end_own_session(&user, schemes, id).await?;
+        }
+        (None, method) if method == Method::DELETE => authority.end_own_sessions(&user, schemes, None).await?,
+        (None, _) => {
+            let sessions = authority.sessions_of(&user, schemes).await?;
+            return Ok(Answer::Json(Value::Array(
+                sessions.iter().map(|session| entry(authority, session, current)).collect(),
+            )));
+        }
+    }
+    Ok(Answer::Empty)
+}
+
+/// A session as it is shown.
+fn entry(authority: &Authority, session: &SessionInfo, current: Option<&str>) -> Value {
+    let text = |text: &Option<String>| text.as_deref().map_or(Value::Null, Value::from);
+    let mut entry = Object::new();
+    entry.set("id", session.id.as_str());
+    entry.set("kind", session.kind);
+    entry.set("device_name", text(&session.place.name));
+    entry.set("user_agent", text(&session.place.user_agent));
+    entry.set("address", text(&session.place.address));
+    entry.set("created", shown(authority, Some(session.created)));
+    entry.set("last_seen", shown(authority, session.last_seen));
+    entry.set("expires", shown(authority, session.expires));
+    entry.set("current", current == Some(&*session.id));
+    Value::Object(entry)
+}
+
+/// A moment as DRF's `DateTimeField` shows it, in Django's time zone.
+fn shown(authority: &Authority, moment: Option<Timestamp>) -> Value {
+    let zone = &authority.settings().knox.time_zone;
+    moment.map_or(Value::Null, |moment| Value::from(DateTimeFormat::Iso8601.show(moment, zone)))
 }
 
 /// DRF 3.18 `serializers.Field.bind`: `mobile_number` is called "Mobile number".

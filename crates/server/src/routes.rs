@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use countersign::Authority;
 use http::header::{CONTENT_TYPE, HeaderName, LOCATION, X_FRAME_OPTIONS};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::{Either, Full};
 use hyper::body::{Bytes, Incoming};
 
 use crate::pages;
 use crate::probes::Probe;
+use crate::published::Published;
 use crate::security_headers::with_security_headers;
 use crate::view::{View, ViewSettings};
 
@@ -25,8 +26,15 @@ pub(crate) struct Routes {
     /// `APPEND_SLASH`.
     pub(crate) append_slash: bool,
     pub(crate) views: HashMap<String, View>,
+    /// Views of what one more segment names, by the path before it.
+    pub(crate) members: HashMap<String, View>,
     pub(crate) probes: Vec<(String, Probe)>,
+    pub(crate) published: Vec<(String, Published)>,
 }
+
+/// What the last segment of a request's path names.
+#[derive(Clone, Debug)]
+pub(crate) struct Member(pub(crate) String);
 
 /// What an answer carries: all of it at once.
 pub(crate) type Body = Full<Bytes>;
@@ -44,20 +52,37 @@ impl Routes {
         let mut request = request.map(RequestBody::Left);
         Ok(match self.views.get(&*percent_decoded(request.uri().path())) {
             Some(view) => view.serve(&self.authority, &self.settings, peer, &mut request).await,
-            None => Box::pin(self.answer_elsewhere(request.method(), request.uri())).await,
+            None => Box::pin(self.answer_elsewhere(peer, &mut request)).await,
         })
     }
 
-    /// Paths of no view.
-    async fn answer_elsewhere(&self, method: &Method, uri: &Uri) -> Response<Body> {
-        let path = percent_decoded(uri.path());
+    /// Paths of no view, and of what one more segment names.
+    async fn answer_elsewhere(&self, peer: IpAddr, request: &mut Request<RequestBody>) -> Response<Body> {
+        let path = percent_decoded(request.uri().path()).into_owned();
         if let Some((_, probe)) = self.probes.iter().find(|(probed, _)| *probed == path) {
-            return probe.answer(&self.authority, method).await;
+            return probe.answer(&self.authority, request.method()).await;
         }
-        if self.append_slash && !path.ends_with('/') && self.views.contains_key(&format!("{path}/")) {
-            return redirect_to_slash(uri);
+        if let Some((_, document)) = self.published.iter().find(|(known, _)| *known == path) {
+            return document.answer(&self.authority, request.method(), request.headers());
+        }
+        if let Some((view, name)) = self.member(&path) {
+            request.extensions_mut().insert(Member(name.to_owned()));
+            return view.serve(&self.authority, &self.settings, peer, request).await;
+        }
+        if self.append_slash && !path.ends_with('/') {
+            let path = format!("{path}/");
+            if self.views.contains_key(&path) || self.member(&path).is_some() {
+                return redirect_to_slash(request.uri());
+            }
         }
         html_page(StatusCode::NOT_FOUND, pages::NOT_FOUND)
+    }
+
+    /// The view of a path whose last segment names what it is about, and that name.
+    fn member<'p>(&self, path: &'p str) -> Option<(&View, &'p str)> {
+        let (before, name) = path.strip_suffix('/')?.rsplit_once('/')?;
+        let view = self.members.get(&path[..=before.len()])?;
+        (!name.is_empty()).then_some((view, name))
     }
 }
 

@@ -7,7 +7,7 @@ const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host")
 
 /// `SECURE_PROXY_SSL_HEADER` and `USE_X_FORWARDED_HOST`, which are believed from declared proxies alone (SECURITY G1).
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Site {
+pub struct Site {
     /// The header and the value that mean HTTPS.
     pub secure_header: Option<(HeaderName, String)>,
     /// Whether `X-Forwarded-Host` stands over `Host`.
@@ -16,14 +16,16 @@ pub(crate) struct Site {
 
 impl Site {
     /// Whether the client came by HTTPS. This program itself speaks HTTP only. Django 5.2 `HttpRequest.scheme`.
-    pub(crate) fn is_secure(&self, headers: &HeaderMap, from_proxy: bool) -> bool {
+    #[must_use]
+    pub fn is_secure(&self, headers: &HeaderMap, from_proxy: bool) -> bool {
         let Some((name, secure)) = self.secure_header.as_ref().filter(|_| from_proxy) else { return false };
         let value = one(headers, name).and_then(|value| value.split(',').next()).map(str::trim);
         value == Some(secure.as_str())
     }
 
     /// The host that the client asked for; none where a header is repeated or not ASCII. Django 5.2 `HttpRequest._get_raw_host`.
-    pub(crate) fn host<'h>(&self, headers: &'h HeaderMap, from_proxy: bool) -> Option<&'h str> {
+    #[must_use]
+    pub fn host<'h>(&self, headers: &'h HeaderMap, from_proxy: bool) -> Option<&'h str> {
         if self.use_forwarded_host && from_proxy && headers.contains_key(X_FORWARDED_HOST) {
             return one(headers, &X_FORWARDED_HOST);
         }

@@ -4,17 +4,17 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use countersign::{Authority, Caller, ClientAddress, Failure, Identity, Permission, Scheme, ThrottlePolicy};
+use countersign::{Authority, Caller, Client, ClientAddress, Failure, Identity, Permission, Scheme, ThrottlePolicy};
 use countersign_formats::json::{self, Object, Style, Value};
 use countersign_formats::negotiation::{NegotiationError, Renderer, Selected, format_from_query, select_renderer};
 use countersign_formats::request_body::{BodyError, CharField, Limits, Parser, parse, read_fields};
-use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, COOKIE, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
+use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, COOKIE, RETRY_AFTER, USER_AGENT, VARY, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
 
 use crate::client::{NumProxies, TrustedProxies};
-use crate::endpoints::{Answer, Endpoint, FieldText};
+use crate::endpoints::{Answer, Endpoint, FieldText, Visit};
 use crate::pages;
 use crate::routes::{Body, RequestBody, html_page, joined_header};
 use crate::security_headers::{no_store, with_security_headers};
@@ -148,7 +148,8 @@ impl View {
         peer: IpAddr,
         request: &mut Request<RequestBody>,
     ) -> Outcome {
-        let client = settings.trusted_proxies.client_of(peer, request.headers());
+        let address = settings.trusted_proxies.address_of(peer, request.headers());
+        let client = ClientAddress::from(address);
         let form_token = if self.may_carry_form_token(request) {
             match Box::pin(self.form_token(settings, request)).await {
                 Ok(token) => token,
@@ -171,7 +172,7 @@ impl View {
         let authentication = authority.authenticate(&self.schemes, request.headers(), caller).await;
         let read_session = authentication.read_session;
         let result = match authentication.result {
-            Ok(identity) => self.answer(authority, settings, &identity, (peer, client), request).await,
+            Ok(identity) => self.answer(authority, settings, &identity, (peer, address), request).await,
             Err(failure) => Err(failure),
         };
         Outcome { result, read_session }
@@ -218,13 +219,13 @@ impl View {
         authority: &Authority,
         settings: &ViewSettings,
         identity: &Identity,
-        (peer, client): (IpAddr, ClientAddress),
+        (peer, address): (IpAddr, IpAddr),
         request: &mut Request<RequestBody>,
     ) -> Result<Answer, Failure> {
         let method = request.method();
         authority.permit(&self.permissions, identity, method.as_str()).await?;
         if !self.throttles.is_unlimited() {
-            let ident = settings.trusted_proxies.ident(settings.num_proxies, peer, client, request.headers());
+            let ident = settings.trusted_proxies.ident(settings.num_proxies, peer, address.into(), request.headers());
             Box::pin(authority.throttle(&self.throttles, identity, &ident)).await?;
         }
         if *method == Method::OPTIONS {
@@ -240,28 +241,46 @@ impl View {
         }
         // On the heap, so that the future of a check stays small: it is moved for every request.
         Box::pin(async {
+            let agent = request.headers().get(USER_AGENT).cloned();
+            let client = Client { address: address.into(), agent: agent.as_ref().map(HeaderValue::as_bytes) };
             let fields = self.endpoint.fields(authority.settings());
-            let values = match fields[..] {
-                [] => Vec::new(),
+            let (values, device_name) = match fields[..] {
+                // Its view never looks at the body, so that nothing in it is refused.
+                [] if self.endpoint == Endpoint::KnoxLogin => {
+                    (Vec::new(), self.read_body(settings, &fields, request).await.ok().and_then(|read| read.1))
+                }
+                [] => (Vec::new(), None),
                 _ => self.read_body(settings, &fields, request).await?,
             };
-            self.endpoint.answer(authority, identity, client, values).await
+            let visit = Visit {
+                method: request.method(),
+                headers: request.headers(),
+                member: request.extensions().get(),
+                client,
+                address,
+                device_name,
+                schemes: &self.schemes,
+            };
+            self.endpoint.answer(authority, identity, visit, values).await
         })
         .await
     }
 
-    /// Body to field values, in the order of `fields`.
+    /// Body to field values, in the order of `fields`, and what the client calls its device, if it says.
     async fn read_body(
         &self,
         settings: &ViewSettings,
         fields: &[CharField<'_>],
         request: &mut Request<RequestBody>,
-    ) -> Result<Vec<FieldText>, Failure> {
+    ) -> Result<(Vec<FieldText>, Option<FieldText>), Failure> {
         let body = collect(request, settings).await?;
         let content_type = joined_header(request.headers(), &CONTENT_TYPE);
         let data = parse(content_type.as_deref(), &body, &self.parsers, &settings.limits).map_err(body_failure)?;
         let fields_given = data.into_fields().map_err(|error| Failure::NonField(error.to_string()))?;
-        read_fields(&fields_given, fields).map_err(Failure::Fields)
+        let values = read_fields(&fields_given, fields).map_err(Failure::Fields)?;
+        let device_name = CharField { name: "device_name", trim: true };
+        let device_name = read_fields(&fields_given, &[device_name]).ok().and_then(|mut values| values.pop());
+        Ok((values, device_name))
     }
 
     /// The OPTIONS answer. DRF 3.18 `SimpleMetadata`.

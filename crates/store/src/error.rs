@@ -83,6 +83,9 @@ pub enum StoreError {
         /// What it should have held.
         expected: &'static str,
     },
+    /// The rows that a change stands on are no longer as they were read.
+    #[error("somebody else made a change meanwhile; look again, and repeat what is still to be done")]
+    Outdated,
     /// The store was closed.
     #[error("the store is closed")]
     Closed,

@@ -10,14 +10,16 @@ use jiff::Timestamp;
 
 use crate::driver::{Sharing, Transaction};
 use crate::outstanding::{BLACKLIST, RecordStatements};
+use crate::pruning::{IndexedTable, Pruned};
 use crate::value::Row;
-use crate::{OutstandingToken, Store, StoreError, UserId};
+use crate::{EventRow, Mark, OutstandingToken, Place, Store, StoreError, UserId, events};
 
 /// A new session; one with that id may be there already: primary key.
 pub(crate) const BEGIN: &str = "
     INSERT INTO countersign_session
-        (sid, user_id, kind, root_jti, created_at, refreshed_at, expires_at, idle_expires_at, user_agent, address, keep_until)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+        (sid, user_id, kind, root_jti, created_at, refreshed_at, expires_at, idle_expires_at, device_name, user_agent, address,
+         keep_until)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
     ON CONFLICT (sid) DO NOTHING";
 
 /// Changes nothing, and makes everybody else who would change the row wait: primary key.
@@ -86,20 +88,8 @@ pub(crate) const END_TOKENS: &str = "
     ) AND o.expires_at > $1
     ON CONFLICT (token_id) DO NOTHING";
 
-/// Rotations whose tokens have expired, some of them: the index of `expires_at`, the primary key.
-pub(crate) const FLUSH_ROTATIONS: &str = "
-    DELETE FROM countersign_rotation WHERE parent_jti IN (
-        SELECT s.parent_jti FROM countersign_rotation s WHERE s.expires_at <= $1 ORDER BY s.expires_at LIMIT $2
-    )";
-
-/// Sessions of which no token lives, some of them: the index of `keep_until`, the primary key.
-pub(crate) const FLUSH_SESSIONS: &str = "
-    DELETE FROM countersign_session WHERE sid IN (
-        SELECT s.sid FROM countersign_session s WHERE s.keep_until <= $1 ORDER BY s.keep_until LIMIT $2
-    )";
-
-/// Rows deleted in one transaction of [`Store::flush_families`].
-const BATCH: i64 = 1000;
+/// Rows deleted in one transaction.
+pub(crate) const BATCH: u32 = 1000;
 
 /// `kind` of a family of JSON web tokens.
 const KIND: &str = "jwt";
@@ -121,10 +111,8 @@ pub struct NewSession {
     pub expires_at: Option<Timestamp>,
     /// When it ends unless it is refreshed.
     pub idle_expires_at: Option<Timestamp>,
-    /// `User-Agent` of the client that began it.
-    pub user_agent: Option<String>,
-    /// The address it was begun from.
-    pub address: Option<String>,
+    /// Where it began.
+    pub place: Place,
     /// Until when a token of it may be shown.
     pub keep_until: Timestamp,
 }
@@ -213,6 +201,8 @@ pub enum FamilyStep {
         at: Timestamp,
         /// A token to be blacklisted along with those of the family, and recorded first if it is unknown: the one presented.
         token: Option<Box<OutstandingToken>>,
+        /// What is written of it, if it ends now.
+        events: Vec<EventRow>,
     },
 }
 
@@ -285,6 +275,8 @@ pub trait FamilyRows: Send {
         reason: &'static str,
         at: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    /// Adds events.
+    fn tell(&mut self, events: &[EventRow]) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
 /// Decides on a presented token and does what was decided, alone in its family. What the decision rests on cannot change before
@@ -307,12 +299,16 @@ pub async fn step_in_family<T: Send>(
     let is_done = match step {
         FamilyStep::Nothing => true,
         FamilyStep::Refreshed(refreshing) => rows.refreshed(&presented.sid, refreshing).await?,
-        FamilyStep::End { reason, at, token } => {
+        FamilyStep::End { reason, at, token, events } => {
             if let Some(token) = &token {
                 rows.record_if_unknown(token).await?;
                 rows.blacklist(&token.jti, at).await?;
             }
-            rows.end(presented, reason, at).await?
+            let is_ended = rows.end(presented, reason, at).await?;
+            if is_ended {
+                rows.tell(&events).await?;
+            }
+            is_ended
         }
         FamilyStep::Exchange(exchange) => return Ok((told, carry_out(rows, presented, &facts, &exchange).await?)),
     };
@@ -435,25 +431,24 @@ impl Store {
         }
     }
 
-    /// Deletes rotations and sessions of which no token lives any more; gives their number. `sessions_until` is the instant up to
+    /// Deletes rotations and sessions of which no token lives any more, and dead tokens of our own kind; gives their number.
+    /// `sessions_until` is the instant up to
     /// which sessions are deleted.
     ///
     /// # Errors
     /// If the database cannot be written; the batches before that stay deleted.
     pub async fn flush_families(&self, now: Timestamp, sessions_until: Timestamp) -> Result<u64, StoreError> {
         let mut deleted = 0;
-        for (statement, until) in [(FLUSH_ROTATIONS, now), (FLUSH_SESSIONS, sessions_until)] {
-            loop {
-                let batch = self
-                    .driver()
-                    .transaction(Sharing::OneStatement, move |mut transaction| {
-                        Box::pin(async move { transaction.execute(statement, &[until.into(), BATCH.into()]).await })
-                    })
-                    .await?;
-                deleted += batch;
-                if batch < BATCH.unsigned_abs() {
-                    break;
-                }
+        for (table, until) in [
+            (IndexedTable::Rotations, now),
+            (IndexedTable::Sessions, sessions_until),
+            (IndexedTable::NativeTokens, now),
+            (IndexedTable::Devices, now),
+        ] {
+            let mut from = Timestamp::UNIX_EPOCH;
+            while let Pruned::Done(Some(slice)) = self.prune_indexed(table, from, until, BATCH).await? {
+                deleted += slice.deleted;
+                from = slice.last;
             }
         }
         Ok(deleted)
@@ -522,9 +517,14 @@ impl FamilyRows for InTransaction<'_, '_> {
     async fn end(&mut self, presented: &Presented, reason: &'static str, at: Timestamp) -> Result<bool, StoreError> {
         end(&mut self.transaction, &presented.sid, presented.has_blacklist, reason, at).await
     }
+
+    async fn tell(&mut self, rows: &[EventRow]) -> Result<(), StoreError> {
+        events::record(&mut self.transaction, rows).await
+    }
 }
 
-/// Ends a session within a transaction, with its tokens in SimpleJWT's table if that is there; tells whether it lived.
+/// Ends a session within a transaction, with a mark for its access tokens, and its refresh tokens in SimpleJWT's table if that is
+/// there; tells whether it lived.
 pub(crate) async fn end(
     transaction: &mut Transaction<'_>,
     sid: &str,
@@ -533,8 +533,11 @@ pub(crate) async fn end(
     at: Timestamp,
 ) -> Result<bool, StoreError> {
     let is_ended = transaction.execute(END, &[at.into(), reason.into(), sid.into()]).await? > 0;
-    if is_ended && has_blacklist {
-        transaction.execute(END_TOKENS, &[at.into(), sid.into()]).await?;
+    if is_ended {
+        Mark::of_session(sid, at).insert(transaction).await?;
+        if has_blacklist {
+            transaction.execute(END_TOKENS, &[at.into(), sid.into()]).await?;
+        }
     }
     Ok(is_ended)
 }
@@ -593,8 +596,9 @@ impl NewSession {
             self.refreshed_at.into(),
             self.expires_at.into(),
             self.idle_expires_at.into(),
-            self.user_agent.as_deref().into(),
-            self.address.as_deref().into(),
+            self.place.name.as_deref().into(),
+            self.place.user_agent.as_deref().into(),
+            self.place.address.as_deref().into(),
             self.keep_until.into(),
         ];
         transaction.execute(BEGIN, &values).await.map(|_| ())

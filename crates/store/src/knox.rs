@@ -4,11 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use zeroize::Zeroizing;
 
 use crate::driver::{Sharing, quoted};
 use crate::user_table::UserTable;
 use crate::value::Row;
-use crate::{Store, StoreError, User, UserId};
+use crate::{Device, Store, StoreError, TokenRow, User, UserId};
 
 /// Its end is later now: primary key. Never an earlier one, whatever happened meanwhile.
 pub(crate) const RENEW: &str = "UPDATE knox_authtoken SET expiry = $1 WHERE digest = $2 AND expiry < $1";
@@ -19,8 +20,15 @@ pub(crate) const DELETE: &str = "DELETE FROM knox_authtoken WHERE digest = $1";
 /// All tokens of a user are void: index of `user_id`.
 pub(crate) const DELETE_ALL: &str = "DELETE FROM knox_authtoken WHERE user_id = $1";
 
+/// The same but for one.
+pub(crate) const DELETE_OTHERS: &str = "DELETE FROM knox_authtoken WHERE user_id = $1 AND digest <> $2";
+
 /// A user's tokens that have expired: index of `user_id`.
 pub(crate) const DELETE_EXPIRED: &str = "DELETE FROM knox_authtoken WHERE user_id = $1 AND expiry < $2";
+
+/// A user's tokens, the newest first: index of `user_id`.
+pub(crate) const OF_USER: &str = "
+    SELECT t.digest, t.created, t.expiry FROM knox_authtoken t WHERE t.user_id = $1 ORDER BY t.created DESC LIMIT $2";
 
 /// The statements that also look at the user table, rendered once.
 #[derive(Debug)]
@@ -60,6 +68,8 @@ pub struct NewKnoxToken {
     pub created: Timestamp,
     /// When it ends, if ever.
     pub expiry: Option<Timestamp>,
+    /// Where it will be used.
+    pub device: Option<Device>,
 }
 
 impl Store {
@@ -119,10 +129,24 @@ impl Store {
                     if let Some(statement) = &users.set_last_login {
                         transaction.execute(statement, &[last_login.into(), user.into()]).await?;
                     }
+                    if let Some(device) = &token.device {
+                        device.upsert(&mut transaction).await?;
+                    }
                     Ok(true)
                 })
             })
             .await
+    }
+
+    /// A user's tokens, `limit` at most, the newest first; expired ones too.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn knox_tokens_of(&self, user: &UserId, limit: u32) -> Result<Vec<TokenRow>, StoreError> {
+        let read = |row: &Row<'_>| {
+            Ok(TokenRow { key: Zeroizing::new(row.text(0)?), created: row.instant(1)?, expiry: row.instant_opt(2)? })
+        };
+        self.driver().query(OF_USER, &[user.into(), i64::from(limit).into()], read).await
     }
 
     /// Moves a token's end to a later instant (django-rest-knox 5.1 `renew_token`).
@@ -186,7 +210,7 @@ impl KnoxStatements {
                 &[&of_token("created"), &of_token("expiry"), &of_token("token_key")],
                 &format!("u.{id} = {}", of_token("user_id")),
             ),
-            lock: format!("UPDATE {table} SET {id} = {id} WHERE {id} = $1"),
+            lock: users.lock(),
             insert_below: format!(
                 "{insert} AND (
                      SELECT count(*) FROM knox_authtoken t

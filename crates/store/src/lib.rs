@@ -30,18 +30,26 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod devices;
 mod django_sessions;
 mod driver;
 mod error;
+mod events;
 mod families;
 mod groups;
 mod knox;
 mod migrate;
+mod native_tokens;
 mod outstanding;
+mod pruning;
 mod remembered;
+mod revocation_feed;
+mod revocations;
+mod signing_keys;
 mod statements;
 mod survey;
 mod tokens;
+mod triggers;
 mod url;
 mod user_columns;
 mod user_field;
@@ -50,15 +58,22 @@ mod user_table;
 mod users;
 mod value;
 
+pub use devices::{Device, EndAll, FamilyRow, Place, Seen, SessionFate, TokenRow};
 pub use driver::TableName;
 pub use error::{Cause, StoreError};
+pub use events::{EventFilter, EventRow, EventsOf};
 pub use families::{
     Exchange, ExchangedFacts, FamilyFacts, FamilyOutcome, FamilyRows, FamilyStep, NewSession, Presented, Refreshing,
     SessionFacts, Successor, step_in_family,
 };
 pub use knox::{KnoxOwner, NewKnoxToken};
 pub use migrate::{AppState, InstalledApps, MigrateReport, MigrationState};
+pub use native_tokens::{NativeOwner, NativeRow, NewNativeToken};
 pub use outstanding::{Blacklisting, OutstandingToken, Rotation};
+pub use pruning::{IndexedTable, Pruned, Slice, Stretch};
+pub use revocation_feed::RevocationFeed;
+pub use revocations::{Against, Ended, Ending, Mark, MarkKind};
+pub use signing_keys::{KeyRow, KeyStep, KeyUse};
 pub use survey::{HashCount, HashKind, NotUnique, SURVEY_ROWS, Sample, ServerState};
 pub use tokens::TokenTable;
 pub use url::{DatabaseUrl, DatabaseUrlError};
@@ -70,6 +85,7 @@ pub use users::{EncodedPassword, NewUser, User, UserProfile};
 
 use driver::Driver;
 use knox::KnoxStatements;
+use native_tokens::NativeStatements;
 use outstanding::RecordStatements;
 use user_table::UserTable;
 
@@ -85,6 +101,7 @@ struct Inner {
     users: Arc<UserTable>,
     record_statements: Arc<RecordStatements>,
     knox_statements: Arc<KnoxStatements>,
+    native_statements: Arc<NativeStatements>,
 }
 
 /// How a database is opened.
@@ -165,7 +182,9 @@ impl Store {
     fn of(driver: Arc<Driver>, url: DatabaseUrl, users: UserTable) -> Self {
         let record_statements = Arc::new(RecordStatements::of(&users));
         let knox_statements = Arc::new(KnoxStatements::of(&users));
-        Self(Arc::new(Inner { driver, url, users: Arc::new(users), record_statements, knox_statements }))
+        let native_statements = Arc::new(NativeStatements::of(&users));
+        let users = Arc::new(users);
+        Self(Arc::new(Inner { driver, url, users, record_statements, knox_statements, native_statements }))
     }
 
     /// Whether the database answers reads and the store takes writes.
@@ -234,6 +253,10 @@ impl Store {
 
     fn knox_statements(&self) -> &Arc<KnoxStatements> {
         &self.0.knox_statements
+    }
+
+    fn native_statements(&self) -> &Arc<NativeStatements> {
+        &self.0.native_statements
     }
 
     fn record_statements(&self) -> &Arc<RecordStatements> {

@@ -114,7 +114,7 @@ impl RecordStatements {
     }
 }
 
-/// Rows looked at in one transaction of [`Store::flush_expired`].
+/// Rows looked at in one transaction.
 const STRETCH: i64 = 1000;
 
 /// A refresh or sliding token as the `token_blacklist` app records it. `Debug` shows neither the token nor its id.
@@ -323,6 +323,12 @@ impl Store {
             .await
     }
 
+    /// The last id of the next rows after one, so many as one transaction takes; `None` after the last row.
+    pub(crate) async fn next_stretch(&self, after: i64) -> Result<Option<i64>, StoreError> {
+        let values = [after.into(), STRETCH.into()];
+        Ok(self.driver().query_opt(FLUSH_STRETCH, &values, |row| row.integer_opt(0)).await?.flatten())
+    }
+
     /// Deletes the tokens that expired at or before `now`, with their blacklist rows (SimpleJWT 5.5 `flushexpiredtokens`); gives
     /// their number.
     ///
@@ -334,9 +340,7 @@ impl Store {
         let mut deleted = 0;
         let mut after = i64::MIN;
         loop {
-            let values = [after.into(), STRETCH.into()];
-            let last = self.driver().query_opt(FLUSH_STRETCH, &values, |row| row.integer_opt(0)).await?;
-            let Some(last) = last.flatten() else { return Ok(deleted) };
+            let Some(last) = self.next_stretch(after).await? else { return Ok(deleted) };
             deleted += self
                 .driver()
                 .transaction(Sharing::Alone, move |mut transaction| {

@@ -252,7 +252,9 @@ impl Store {
         let blacklisted = TableName::new("token_blacklist_blacklistedtoken");
         let sessions = TableName::new("django_session");
         let (session, rotation) = (TableName::new("countersign_session"), TableName::new("countersign_rotation"));
-        let uses: [(bool, &TableName, &[&'static str]); 7] = [
+        let event = TableName::new("countersign_event");
+        let revocation = TableName::new("countersign_revocation");
+        let uses: [(bool, &TableName, &[&'static str]); 9] = [
             (true, &self.users().table, &["SELECT", "UPDATE"]),
             (apps.authtoken, &authtoken, &["SELECT", "INSERT"]),
             (apps.token_blacklist, &outstanding, &["SELECT", "INSERT", "DELETE"]),
@@ -260,6 +262,8 @@ impl Store {
             (apps.sessions, &sessions, &["SELECT"]),
             (apps.countersign, &session, &["SELECT", "INSERT", "UPDATE", "DELETE"]),
             (apps.countersign, &rotation, &["SELECT", "INSERT", "DELETE"]),
+            (apps.countersign, &event, &["SELECT", "INSERT", "DELETE"]),
+            (apps.countersign, &revocation, &["SELECT", "INSERT", "DELETE"]),
         ];
         let mut missing = Vec::new();
         for (_, table, privileges) in uses.into_iter().filter(|(is_used, ..)| *is_used) {

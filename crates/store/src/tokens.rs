@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use countersign_formats::token_key::TokenKey;
 use jiff::Timestamp;
+use zeroize::Zeroizing;
 
-use crate::driver::{Sharing, TableName, quoted};
+use crate::driver::{Sharing, TableName, Transaction, quoted};
 use crate::remembered::Remembered;
 use crate::user_table::UserTable;
-use crate::{Store, StoreError, User, UserId};
+use crate::value::Row;
+use crate::{Device, Store, StoreError, TokenRow, User, UserId};
 
 /// Django's name for the table of `rest_framework.authtoken`.
 pub(crate) const DEFAULT_TABLE: &str = "authtoken_token";
@@ -28,6 +30,8 @@ pub(crate) struct TokenStatements {
     pub(crate) insert: String,
     /// No key any more: unique index of `user_id`.
     pub(crate) delete: String,
+    /// The row of a user: unique index of `user_id`.
+    pub(crate) of_user: String,
     /// Owners by key.
     owners: Remembered<String>,
 }
@@ -69,8 +73,8 @@ impl Store {
         self.remembered_user(&table.0.owners, &table.0.owner, key).await
     }
 
-    /// The user's key, or `fresh` from now on if there is none. Of several first logins at once, all get the same key (DRF 3.18
-    /// `ObtainAuthToken.post`).
+    /// The user's key, or `fresh` from now on if there is none, with `device` as its place. Of several first logins at once, all
+    /// get the same key (DRF 3.18 `ObtainAuthToken.post`).
     ///
     /// # Errors
     /// [`StoreError::NoSuchUser`], or if the database cannot be written.
@@ -80,6 +84,7 @@ impl Store {
         user: &UserId,
         fresh: &TokenKey,
         now: Timestamp,
+        device: Option<Device>,
     ) -> Result<TokenKey, StoreError> {
         let known = self.driver().query_opt(&table.0.key_of_user, &[user.into()], |row| row.text(0)).await?;
         if let Some(key) = known {
@@ -91,6 +96,9 @@ impl Store {
                 Box::pin(async move {
                     let values = [fresh.expose().into(), now.into(), (&user).into()];
                     if transaction.execute(&table.0.insert, &values).await? > 0 {
+                        if let Some(device) = &device {
+                            device.upsert(&mut transaction).await?;
+                        }
                         return Ok(fresh);
                     }
                     let key = transaction.query_opt(&table.0.key_of_user, &[(&user).into()], |row| row.text(0)).await?;
@@ -98,6 +106,16 @@ impl Store {
                 })
             })
             .await
+    }
+
+    /// The user's key, and when it was made.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn token_of(&self, table: &TokenTable, user: &UserId) -> Result<Option<TokenRow>, StoreError> {
+        let read =
+            |row: &Row<'_>| Ok(TokenRow { key: Zeroizing::new(row.text(0)?), created: row.instant(1)?, expiry: None });
+        self.driver().query_opt(&table.0.of_user, &[user.into()], read).await
     }
 
     /// Deletes the user's key; tells whether there was one.
@@ -115,6 +133,11 @@ impl Store {
 }
 
 impl TokenTable {
+    /// Deletes a user's key within a transaction.
+    pub(crate) async fn delete_of(&self, transaction: &mut Transaction<'_>, user: &UserId) -> Result<u64, StoreError> {
+        transaction.execute(&self.0.delete, &[user.into()]).await
+    }
+
     /// The table's name.
     pub fn name(&self) -> &str {
         &self.0.name
@@ -135,6 +158,7 @@ impl TokenStatements {
                  ON CONFLICT (user_id) DO NOTHING"
             ),
             delete: format!("DELETE FROM {table} WHERE user_id = $1"),
+            of_user: format!("SELECT t.key, t.created FROM {table} t WHERE t.user_id = $1"),
             owners: Remembered::default(),
         }
     }

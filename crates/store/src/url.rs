@@ -48,6 +48,11 @@ pub enum DatabaseUrlError {
         "the PostgreSQL address has an unknown parameter; a question mark or an ampersand in the password must be written %3F or %26"
     )]
     UnknownParameter,
+    /// An `@` behind the first slash.
+    #[error(
+        "a slash in the password of a PostgreSQL address must be written %2F, an @ in the name of the database %40"
+    )]
+    BareSlash,
     /// Anything else that keeps a PostgreSQL address from being read.
     #[error("this is no PostgreSQL address; write postgresql://user:password@host:5432/name")]
     BadPostgres,

@@ -99,6 +99,11 @@ impl UserField {
         &self.0.name
     }
 
+    /// What its values are.
+    pub fn id_type(&self) -> IdType {
+        self.0.id_type
+    }
+
     /// Whether this is the primary key, for which [`Store::user_by_id`] is the shorter way.
     pub fn is_primary_key(&self) -> bool {
         self.0.is_primary_key

@@ -124,6 +124,9 @@ pub(crate) struct UserTable {
     pub(crate) id: String,
     pub(crate) id_type: IdType,
     pub(crate) password: String,
+    is_sqlite: bool,
+    /// `is_active`, where the model has it.
+    pub(crate) is_active: Option<String>,
     select: String,
     /// By name: unique index of the name (or, without case, on `upper` of it). Two rows are enough to see that it is not unique.
     pub(crate) by_username: String,
@@ -184,12 +187,13 @@ struct Between {
 impl UserTable {
     /// Django's table, before a catalogue was looked at: it may yet have to be made.
     pub(crate) fn stock(driver: &Driver) -> Self {
-        let id_type = if matches!(driver, Driver::Sqlite(_)) { IdType::BigInteger } else { IdType::Integer };
-        Self::unchecked(&UserMapping::default(), id_type)
+        let is_sqlite = matches!(driver, Driver::Sqlite(_));
+        let id_type = if is_sqlite { IdType::BigInteger } else { IdType::Integer };
+        Self::unchecked(&UserMapping::default(), id_type, is_sqlite)
     }
 
     /// A table with all of Django's columns, unseen.
-    fn unchecked(mapping: &UserMapping, id_type: IdType) -> Self {
+    fn unchecked(mapping: &UserMapping, id_type: IdType, is_sqlite: bool) -> Self {
         let named = |name: &str| Some(name.to_owned());
         let columns = Columns {
             is_active: named("is_active"),
@@ -205,6 +209,7 @@ impl UserTable {
         Self::render(
             mapping,
             id_type,
+            is_sqlite,
             &columns,
             between("auth_user_groups").as_ref(),
             between("auth_user_user_permissions").as_ref(),
@@ -213,7 +218,7 @@ impl UserTable {
 
     #[cfg(test)]
     pub(crate) fn for_tests(mapping: &UserMapping) -> Self {
-        Self::unchecked(mapping, mapping.id_type.unwrap_or(IdType::Integer))
+        Self::unchecked(mapping, mapping.id_type.unwrap_or(IdType::Integer), true)
     }
 
     /// Whether this is Django's own table of users.
@@ -257,12 +262,14 @@ impl UserTable {
         };
         let groups = between(driver, table, &mapping.groups, "group_id").await?;
         let permissions = between(driver, table, &mapping.user_permissions, "permission_id").await?;
-        Ok(Self::render(mapping, id_type, &columns, groups.as_ref(), permissions.as_ref()))
+        let is_sqlite = matches!(driver, Driver::Sqlite(_));
+        Ok(Self::render(mapping, id_type, is_sqlite, &columns, groups.as_ref(), permissions.as_ref()))
     }
 
     fn render(
         mapping: &UserMapping,
         id_type: IdType,
+        is_sqlite: bool,
         columns: &Columns,
         groups: Option<&Between>,
         user_permissions: Option<&Between>,
@@ -313,6 +320,8 @@ impl UserTable {
             id: mapping.id.clone(),
             id_type,
             password: mapping.password.clone(),
+            is_sqlite,
+            is_active: columns.is_active.clone(),
             by_username: format!("SELECT {select} FROM {table} u WHERE {same_name} LIMIT 2"),
             remembered: Remembered::default(),
             by_id: format!("SELECT {select} FROM {table} u WHERE u.{id} = $1"),
@@ -357,6 +366,23 @@ impl UserTable {
     /// As [`select_where`](Self::select_where), with further columns after the user's six.
     pub(crate) fn select_also(&self, columns: &[&str], condition: &str) -> String {
         format!("SELECT {}, {} FROM {} u WHERE {condition}", self.select, columns.join(", "), self.quoted())
+    }
+
+    /// An expression of text, which is a key as [`UserId`] shows it, as one that the key's column can be compared with.
+    pub(crate) fn key_of_text(&self, text: &str) -> String {
+        match self.id_type {
+            IdType::Integer => format!("CAST({text} AS integer)"),
+            IdType::BigInteger => format!("CAST({text} AS bigint)"),
+            IdType::Uuid if self.is_sqlite => format!("replace({text}, '-', '')"),
+            IdType::Uuid => format!("CAST({text} AS uuid)"),
+            IdType::Text => text.to_owned(),
+        }
+    }
+
+    /// Waits until nobody else changes what this user has: primary key.
+    pub(crate) fn lock(&self) -> String {
+        let (table, id) = (self.quoted(), quoted(&self.id));
+        format!("UPDATE {table} SET {id} = {id} WHERE {id} = $1")
     }
 
     /// A user from the columns of [`select_where`](Self::select_where).
@@ -508,7 +534,7 @@ mod tests {
             first_name: None,
             last_name: None,
         };
-        let table = UserTable::render(&mapping, IdType::Uuid, &columns, None, None);
+        let table = UserTable::render(&mapping, IdType::Uuid, false, &columns, None, None);
         assert_eq!(
             table.by_id,
             "SELECT u.\"Key\", u.\"e\"\"mail\", u.\"password\", TRUE, FALSE, FALSE FROM \"my app\".\"Users\" u WHERE u.\"Key\" = $1"

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::driver::Sharing;
+use crate::revocations::{MARK, UNMARK_REHASH};
 use crate::user_table::Field;
 use crate::value::{Row, Value};
 use crate::{Store, StoreError, UserId};
@@ -113,7 +114,8 @@ impl Store {
 
     /// Puts `new_encoded` in place of `old_encoded`, if that is still the stored hash; tells whether it was.
     ///
-    /// For the re-hash after a login: a password changed meanwhile stays as it is.
+    /// For the re-hash after a login: a password changed meanwhile stays as it is. `has_marks`: our own tables are there, whose
+    /// [triggers](Self::install_triggers) must not take it for a change of the password.
     ///
     /// # Errors
     /// If the database cannot be written.
@@ -122,14 +124,24 @@ impl Store {
         id: &UserId,
         old_encoded: &str,
         new_encoded: &str,
+        has_marks: bool,
     ) -> Result<bool, StoreError> {
         let users = Arc::clone(self.users());
         let (id, old, new) = (id.clone(), old_encoded.to_owned(), new_encoded.to_owned());
+        let sharing = if has_marks { Sharing::Grouped } else { Sharing::OneStatement };
         self.driver()
-            .transaction(Sharing::OneStatement, move |mut transaction| {
+            .transaction(sharing, move |mut transaction| {
                 Box::pin(async move {
+                    let text = id.to_string();
+                    if has_marks {
+                        transaction.execute(MARK, &["rehash".into(), text.as_str().into(), 0.into()]).await?;
+                    }
                     let values = [new.as_str().into(), (&id).into(), old.as_str().into()];
-                    Ok(transaction.execute(&users.replace_password, &values).await? > 0)
+                    let is_replaced = transaction.execute(&users.replace_password, &values).await? > 0;
+                    if has_marks {
+                        transaction.execute(UNMARK_REHASH, &[text.as_str().into()]).await?;
+                    }
+                    Ok(is_replaced)
                 })
             })
             .await

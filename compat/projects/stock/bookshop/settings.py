@@ -1,4 +1,4 @@
-"""A bookshop with Django's own users; refresh tokens rotate.
+"""A bookshop with Django's own users; refresh tokens rotate, and devices may have Knox's tokens.
 
 The database comes from the environment: DATABASE holds the entry of DATABASES as JSON.
 """
@@ -32,6 +32,7 @@ INSTALLED_APPS = [
     "rest_framework.authtoken",
     "rest_framework_simplejwt",
     "rest_framework_simplejwt.token_blacklist",
+    "knox",
 ]
 
 MIDDLEWARE = [
@@ -75,6 +76,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "rest_framework_simplejwt.authentication.JWTAuthentication",
         "rest_framework.authentication.TokenAuthentication",
+        "knox.auth.TokenAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
 }
@@ -85,4 +87,13 @@ SIMPLE_JWT = {
     "ROTATE_REFRESH_TOKENS": True,
     "BLACKLIST_AFTER_ROTATION": True,
     "UPDATE_LAST_LOGIN": True,
+}
+
+REST_KNOX = {
+    "TOKEN_TTL": timedelta(days=30),
+    "TOKEN_LIMIT_PER_USER": 4,
+    "AUTO_REFRESH": True,
+    "AUTH_HEADER_PREFIX": "Knox",
+    "TOKEN_PREFIX": "bk_",
+    "USER_SERIALIZER": "knox.serializers.UserSerializer",
 }

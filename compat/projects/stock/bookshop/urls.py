@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from knox import views as knox
 from rest_framework.authtoken.views import obtain_auth_token
 from rest_framework_simplejwt import views as jwt
 
@@ -13,6 +14,9 @@ authentication = [
     path("jwt/refresh/", jwt.TokenRefreshView.as_view()),
     path("jwt/verify/", jwt.TokenVerifyView.as_view()),
     path("jwt/logout/", jwt.TokenBlacklistView.as_view()),
+    path("device/", knox.LoginView.as_view()),
+    path("device/end/", knox.LogoutView.as_view()),
+    path("device/end-all/", knox.LogoutAllView.as_view()),
 ]
 
 urlpatterns = [

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use countersign_store::{
-    Exchange, ExchangedFacts, FamilyOutcome, FamilyRows, FamilyStep, NewSession, OutstandingToken, Presented,
+    EventRow, Exchange, ExchangedFacts, FamilyOutcome, FamilyRows, FamilyStep, NewSession, OutstandingToken, Presented,
     Refreshing, StoreError, step_in_family,
 };
 use shuttle::sync::{Condvar, Mutex};
@@ -181,6 +181,10 @@ impl FamilyRows for Open<'_> {
         self.writes.extend(tokens.map(|jti| Write::Void(jti, when)));
         Ok(true)
     }
+
+    async fn tell(&mut self, _: &[EventRow]) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 fn at(seconds: i64) -> Timestamp {
@@ -243,7 +247,7 @@ fn refresh(table: &Table, jti: &str, now: Timestamp, blacklists: bool) -> Option
                 refreshing,
                 keep_until: at(900),
             })),
-            Verdict::End(why) => FamilyStep::End { reason: why.name(), at: now, token: None },
+            Verdict::End(why) => FamilyStep::End { reason: why.name(), at: now, token: None, events: Vec::new() },
             _ => FamilyStep::Nothing,
         };
         (step, verdict)
@@ -263,9 +267,9 @@ fn log_out(table: &Table, jti: &str, now: Timestamp) -> bool {
         let verdict = rule().judge(facts, true, now);
         let step = match &verdict {
             Verdict::Good | Verdict::Again(_) => {
-                FamilyStep::End { reason: "logout", at: now, token: Some(Box::new(token(jti))) }
+                FamilyStep::End { reason: "logout", at: now, token: Some(Box::new(token(jti))), events: Vec::new() }
             }
-            Verdict::End(why) => FamilyStep::End { reason: why.name(), at: now, token: None },
+            Verdict::End(why) => FamilyStep::End { reason: why.name(), at: now, token: None, events: Vec::new() },
             Verdict::Refuse(_) => FamilyStep::Nothing,
         };
         (step, verdict)

@@ -46,8 +46,9 @@ fn with_session(change: impl FnOnce(&mut SessionFacts)) -> FamilyFacts {
 #[test]
 fn ids_follow_from_the_key_and_from_each_other() {
     let (one, other) = (keys("a secret of thirty-two bytes...."), keys("another of thirty-two bytes....."));
-    let sid = one.session_of("root");
-    assert_eq!(sid, one.session_of("root"));
+    let sid = one.session_of("root", at(0));
+    assert_eq!(sid, one.session_of("root", at(0)));
+    assert_eq!(FamilyKeys::start_of(&sid), Some(at(0)));
     assert!(one.is_session(&sid) && !other.is_session(&sid));
     let mut changed = sid.clone();
     changed.replace_range(0..1, if sid.starts_with('0') { "1" } else { "0" });

@@ -173,8 +173,11 @@ impl World {
     async fn log_in(&self, names_session: bool) -> String {
         let now = self.authority.now();
         let mut refresh = self.authority.issue(TokenType::Refresh, &self.user, now).await.expect("claims");
-        let session =
-            if names_session { self.authority.begin_session(&mut refresh, Some(&self.user.id), now) } else { None };
+        let session = if names_session {
+            self.authority.begin_session(&mut refresh, Some(&self.user.id), Place::default(), now)
+        } else {
+            None
+        };
         let text = self.authority.sign(&refresh);
         self.authority.record_login(&self.user, &refresh, &text, session.as_ref(), now).await.expect("written");
         text
@@ -304,7 +307,7 @@ async fn run(choices: Choices, acts: &[Act]) {
                 let index = pick % model.tokens.len();
                 let expected = model.judged(index, choices);
                 let text = model.tokens[index].text.clone();
-                let answer = world.authority.refresh(&text).await;
+                let answer = world.authority.refresh(&text, Client::default()).await;
                 match expected {
                     Expected::Refused => {
                         let refusal = answer.expect_err("refused");
@@ -344,7 +347,7 @@ async fn run(choices: Choices, acts: &[Act]) {
                 let is_alive = model.now < model.tokens[index].exp;
                 let was_seen = model.families[family].is_seen;
                 let expected = model.judged(index, choices);
-                let answer = world.authority.blacklist(&model.tokens[index].text.clone()).await;
+                let answer = world.authority.blacklist(&model.tokens[index].text.clone(), Client::default()).await;
                 assert_eq!(answer.is_ok(), expected != Expected::Refused, "{number}: {index}: {answer:?}");
                 if expected != Expected::Refused {
                     model.tokens[index].void = Some(model.tokens[index].void.unwrap_or(model.now));

@@ -32,7 +32,7 @@ pub enum Algorithm {
     Es512,
     /// `ES512` under `PyJWT`'s older name.
     Es521,
-    /// Ed25519 or Ed448.
+    /// Ed25519. **Differs:** the original takes Ed448 as well.
     EdDsa,
 }
 
@@ -47,17 +47,10 @@ pub enum HmacAlgorithm {
     Hs512,
 }
 
-/// An algorithm that cannot be used.
+/// A name that is no algorithm (`SimpleJWT` 5.5 `TokenBackend._validate_algorithm`).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum AlgorithmError {
-    /// No such name (`SimpleJWT` 5.5 `TokenBackend._validate_algorithm`).
-    #[error("unrecognized algorithm type {0:?}")]
-    Unknown(String),
-    /// An algorithm with key pairs; this version signs and checks with shared secrets only.
-    #[error("algorithm {0} is not supported yet: only HS256, HS384 and HS512 are")]
-    Unsupported(Algorithm),
-}
+#[error("unrecognized algorithm type {0:?}")]
+pub struct AlgorithmError(String);
 
 const NAMES: [(Algorithm, &str); 15] = [
     (Algorithm::Hmac(HmacAlgorithm::Hs256), "HS256"),
@@ -83,15 +76,22 @@ impl Algorithm {
         NAMES.iter().find(|(algorithm, _)| *algorithm == self).map_or("", |(_, name)| name)
     }
 
+    /// The name that RFC 7518 gives it: `ES512` for `PyJWT`'s alias `ES521`.
+    pub fn registered_name(self) -> &'static str {
+        if self == Self::Es521 { Self::Es512.name() } else { self.name() }
+    }
+
     /// The algorithm as one with a shared secret.
-    ///
-    /// # Errors
-    /// [`AlgorithmError::Unsupported`] for those with key pairs.
-    pub fn hmac(self) -> Result<HmacAlgorithm, AlgorithmError> {
+    pub fn hmac(self) -> Option<HmacAlgorithm> {
         match self {
-            Self::Hmac(algorithm) => Ok(algorithm),
-            other => Err(AlgorithmError::Unsupported(other)),
+            Self::Hmac(algorithm) => Some(algorithm),
+            _ => None,
         }
+    }
+
+    /// Whether the key is a shared secret, not a pair.
+    pub fn is_hmac(self) -> bool {
+        self.hmac().is_some()
     }
 }
 
@@ -101,7 +101,7 @@ impl FromStr for Algorithm {
     /// Names are compared exactly, case included.
     fn from_str(name: &str) -> Result<Self, AlgorithmError> {
         let known = NAMES.iter().find(|(_, known)| *known == name);
-        known.map(|(algorithm, _)| *algorithm).ok_or_else(|| AlgorithmError::Unknown(name.to_owned()))
+        known.map(|(algorithm, _)| *algorithm).ok_or_else(|| AlgorithmError(name.to_owned()))
     }
 }
 

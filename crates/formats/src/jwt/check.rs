@@ -21,7 +21,18 @@ pub fn decode<K>(token: &[u8], keys: &K, rules: &Rules, now: Timestamp) -> Resul
 where
     K: AsRef<[VerifyingKey]> + ?Sized,
 {
-    let payload = jws::open(token, keys.as_ref(), rules)?;
+    decode_with(token, keys, rules, now).map(|(claims, _)| claims)
+}
+
+/// As [`decode`], and tells which of the keys the signature is of, by its place.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_with<K>(token: &[u8], keys: &K, rules: &Rules, now: Timestamp) -> Result<(Claims, usize), Refusal>
+where
+    K: AsRef<[VerifyingKey]> + ?Sized,
+{
+    let (payload, key) = jws::open(token, keys.as_ref(), rules)?;
     let claims = jws::payload_object(&payload, rules)?;
     check_times(&claims, rules, now)?;
     check_issuer(&claims, rules)?;
@@ -31,7 +42,7 @@ where
             return Err(Cause::NotAString(name).into());
         }
     }
-    Ok(Claims::from(claims))
+    Ok((Claims::from(claims), key))
 }
 
 /// What `SimpleJWT` 5.5 `Token.verify` demands of claims that [`decode`] returned: `exp`, an id, and the right type.

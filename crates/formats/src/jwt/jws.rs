@@ -11,8 +11,8 @@ const HEADER: &str = "header";
 const PAYLOAD: &str = "payload";
 const SIGNATURE: &str = "signature";
 
-/// Bytes of the longest signature that a key of ours makes, HS512's, rounded up to what base64 decodes at once.
-const LONGEST_SIGNATURE: usize = 66;
+/// Bytes of the longest signature that is not RSA's, ES512's: those are decoded without an allocation.
+const LONGEST_SIGNATURE: usize = 132;
 
 /// Signs claims as they stand. The header is exactly `{"alg":"…","typ":"JWT"}`; the payload compact ASCII JSON.
 #[must_use]
@@ -35,8 +35,8 @@ pub fn signed_part(token: &[u8]) -> Option<&[u8]> {
     Some(&token[..dot])
 }
 
-/// Steps 1 to 3: takes the envelope apart, checks header and signature, and returns the payload's bytes.
-pub(super) fn open(token: &[u8], keys: &[VerifyingKey], rules: &Rules) -> Result<Vec<u8>, Cause> {
+/// Steps 1 to 3: takes the envelope apart, checks header and signature, and returns the payload's bytes and the key's place.
+pub(super) fn open(token: &[u8], keys: &[VerifyingKey], rules: &Rules) -> Result<(Vec<u8>, usize), Cause> {
     if token.len() > rules.max_len {
         return Err(Cause::TooLong(rules.max_len));
     }
@@ -56,16 +56,15 @@ pub(super) fn open(token: &[u8], keys: &[VerifyingKey], rules: &Rules) -> Result
         longer = decoded(bare, SIGNATURE)?;
         &longer
     };
-    match keys {
-        [key] if key.usual_header().as_bytes() == header => {
-            verify(signed, signature, std::iter::once(key))?;
-        }
-        _ => {
-            let name = check_header(&unwrap_part(header, HEADER, rules)?, rules)?;
-            verify(signed, signature, keys.iter().filter(|key| key.algorithm().name() == name))?;
-        }
-    }
-    unwrap_part(payload, PAYLOAD, rules)
+    // Nearly always the header is one that some key's tokens have: nothing in it needs reading then.
+    let key = if let Some(usual) = keys.iter().find(|key| key.usual_header().as_bytes() == header) {
+        verify(signed, signature, keys, usual.algorithm().name(), usual.kid())?
+    } else {
+        let header = check_header(&unwrap_part(header, HEADER, rules)?, rules)?;
+        let name = |member| header.get(member).and_then(Value::as_str);
+        verify(signed, signature, keys, name("alg").ok_or(Cause::Algorithm)?, name("kid"))?
+    };
+    Ok((unwrap_part(payload, PAYLOAD, rules)?, key))
 }
 
 /// What stands before and after the first full stop.
@@ -79,11 +78,18 @@ pub(super) fn payload_object(payload: &[u8], rules: &Rules) -> Result<Object, Ca
     json_object(payload, PAYLOAD, rules)
 }
 
-fn verify<'k>(signed: &[u8], signature: &[u8], keys: impl Iterator<Item = &'k VerifyingKey>) -> Result<(), Cause> {
+/// Tries the keys whose algorithm is `algorithm` and whose name is not another than `kid`; the place of the one that fits.
+fn verify(
+    signed: &[u8],
+    signature: &[u8],
+    keys: &[VerifyingKey],
+    algorithm: &str,
+    kid: Option<&str>,
+) -> Result<usize, Cause> {
     let mut refusal = Cause::Algorithm;
-    for key in keys {
+    for (place, key) in keys.iter().enumerate().filter(|(_, key)| key.fits(algorithm, kid)) {
         if key.verifies(signed, signature) {
-            return Ok(());
+            return Ok(place);
         }
         refusal = Cause::Signature(key.algorithm());
     }
@@ -114,8 +120,9 @@ fn bare_part<'t>(part: &'t [u8], name: &'static str, rules: &Rules) -> Result<&'
     Ok(bare)
 }
 
-/// Checks a header and returns its `alg`. Members that carry or name keys (`jwk`, `jku`, `x5u`, `x5c`) are not looked at.
-fn check_header(header: &[u8], rules: &Rules) -> Result<String, Cause> {
+/// Checks a header and returns its members. Those that carry keys or say where to fetch them (`jwk`, `jku`, `x5u`, `x5c`) are not
+/// looked at.
+fn check_header(header: &[u8], rules: &Rules) -> Result<Object, Cause> {
     let header = json_object(header, HEADER, rules)?;
     if matches!(header.get("kid"), Some(kid) if !matches!(kid, Value::String(_))) {
         return Err(Cause::KeyId);
@@ -129,7 +136,7 @@ fn check_header(header: &[u8], rules: &Rules) -> Result<String, Cause> {
     if rules.strict && header.contains("zip") {
         return Err(Cause::Compressed);
     }
-    header.get("alg").and_then(Value::as_str).map(ToOwned::to_owned).ok_or(Cause::Algorithm)
+    Ok(header)
 }
 
 /// `crit` is a list, not empty, of extensions that are known and present; the only one known is `b64`.

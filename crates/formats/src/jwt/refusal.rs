@@ -99,8 +99,8 @@ pub enum Cause {
     /// `zip` is present, and the rules are strict.
     #[error("the payload is declared compressed")]
     Compressed,
-    /// `alg` is not that of a key.
-    #[error("the header's alg is not that of the key")]
+    /// No key has this `alg` and this `kid`.
+    #[error("the header's alg and kid are those of no key")]
     Algorithm,
     /// The signature is not one of the key.
     #[error("the {0} signature does not match")]

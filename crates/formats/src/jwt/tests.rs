@@ -1,7 +1,9 @@
-//! Verdicts of the original, Wycheproof, and the requirements J1 to J13.
+//! Verdicts of the original, Wycheproof, keys, and the requirements J1 to J13.
 
+mod keys;
 mod made;
 mod recorded;
+mod register;
 mod requirements;
 mod wycheproof;
 

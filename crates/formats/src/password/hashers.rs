@@ -288,6 +288,14 @@ mod tests {
         assert_eq!(Hashers::new(Hashers::default().order().to_vec(), WorkFactors::default()), Ok(Hashers::default()));
     }
 
+    /// OWASP's password storage cheat sheet asks for 600 000 iterations, and 19 MiB and two passes of argon2.
+    #[test]
+    fn w6_the_defaults_are_strong_enough() {
+        assert!(matches!(Hashers::default().preferred_work(), Work::Pbkdf2Sha256 { rounds } if rounds >= 600_000));
+        let factors = WorkFactors::default();
+        assert!(factors.argon2_memory_cost >= 19 * 1024 && factors.argon2_time_cost >= 2);
+    }
+
     #[test]
     fn lists_that_cannot_work_are_refused() {
         use Algorithm::{Argon2, Md5, Scrypt};

@@ -201,6 +201,37 @@ mod tests {
     use super::super::Algorithm;
     use super::*;
 
+    /// What each kind of failure costs, under PBKDF2 with 1000 iterations.
+    fn cost(stored: Option<&str>) -> u64 {
+        let factors = super::super::WorkFactors { pbkdf2_sha256_iterations: 1_000, ..Default::default() };
+        let hashers = Hashers::new(vec![Algorithm::Pbkdf2Sha256, Algorithm::Pbkdf2Sha1, Algorithm::Md5], factors);
+        hashers.expect("valid").job(Password::new("wrong"), stored, SaltEntropy::new([7; 32])).cost()
+    }
+
+    /// A hash of fewer iterations took less time, so that the time told which accounts had not logged in for long.
+    #[test]
+    fn register_cve_2016_2513_fewer_iterations_take_no_less_time() {
+        for rounds in [1, 10, 999, 1_000] {
+            let stored = format!("pbkdf2_sha256${rounds}$salt${}=", "A".repeat(43));
+            assert_eq!(cost(Some(&stored)), 1_000, "{stored}");
+        }
+        assert_eq!(cost(Some("md5$salt$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")), 1_000);
+    }
+
+    /// An account without a usable password was refused at once.
+    #[test]
+    fn register_cve_2024_39329_an_unusable_password_takes_no_less_time() {
+        for stored in ["!", "!0123456789012345678901234567890123456789", "", "plain", "unknown$x$y"] {
+            assert_eq!(cost(Some(stored)), cost(None), "{stored}");
+        }
+    }
+
+    /// An unknown name was refused at once, in the one of two ways in that had been forgotten: here there is one.
+    #[test]
+    fn register_cve_2025_13473_an_unknown_user_takes_no_less_time() {
+        assert_eq!(cost(None), 1_000);
+    }
+
     /// Hashing a long password takes longer, whoever it is tried on. Django 5.2 `ModelBackend.authenticate` hashes it as well.
     #[test]
     fn a1_an_unknown_user_costs_the_hash_of_the_password_that_was_given() {

@@ -31,7 +31,7 @@ pub(super) async fn demo(args: &DemoArgs) -> anyhow::Result<()> {
     overrides.flags.push(("--bind", "bind", args.bind.clone()));
     let config = Config::load(Some(config_file.clone()), &overrides)?;
     let password = prepare_database(&config).await?;
-    let app = App::build(config).await?;
+    let app = Box::pin(App::build(config)).await?;
     let listener = app.bind().await?;
     let url = format!("http://{}", listener.local_addr()?);
     print!("{}", greeting(&url, &config_file, password.expose()));
@@ -58,7 +58,7 @@ fn prepare_folder(folder: &Path) -> anyhow::Result<PathBuf> {
     let text = format!(
         "# Made by `countersign demo`. Serve it without the demo: countersign serve --config {}\n\
          secret_key_file = {}\ndatabase_url = {database}\nbind = \"127.0.0.1:8000\"\n\n\
-         [simple_jwt]\nstrict = true\n",
+         [simple_jwt]\nstrict = true\n[pruning]\ndjango_tables = true\n",
         config_file.display(),
         quoted(&key_file),
     );
@@ -70,6 +70,7 @@ fn prepare_folder(folder: &Path) -> anyhow::Result<PathBuf> {
 async fn prepare_database(config: &Config) -> anyhow::Result<Password> {
     let store = config.database.create().await?;
     store.migrate(&config.settings.apps, SystemClock.now()).await?;
+    store.install_triggers(&store.user_field("id").await?).await?;
     let password = Password::new(random_text::<16>()?);
     let mut random = [0; 32];
     SystemEntropy.fill(&mut random)?;

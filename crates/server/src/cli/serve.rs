@@ -9,7 +9,7 @@ use crate::config::Config;
 pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
     super::warn(&config);
     let stop = stop_signal()?;
-    let app = App::build(config).await?;
+    let app = Box::pin(App::build(config)).await?;
     let listener = app.bind().await?;
     println!("countersign listening on http://{}", listener.local_addr()?);
     std::io::stdout().flush()?;

@@ -1,11 +1,14 @@
 //! `countersign drf_create_token` and `countersign flushexpiredtokens`.
 
 use countersign::AUTHTOKEN_TABLE;
+use countersign::audit::{About, Event};
 use countersign::clock::{Clock as _, Entropy as _, SystemClock, SystemEntropy};
+use countersign::pruning::SESSION_GRACE;
 use countersign_formats::token_key::TokenKey;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::CommandError;
+use super::events::tell;
 use crate::config::Config;
 
 #[derive(clap::Args)]
@@ -30,14 +33,16 @@ pub(super) async fn create_token(config: &Config, args: &CreateTokenArgs) -> any
     }
     let mut random = [0; 20];
     SystemEntropy.fill(&mut random)?;
-    let key = store.token_get_or_create(&table, &user.id, &TokenKey::from_entropy(random), SystemClock.now()).await?;
+    let fresh = TokenKey::from_entropy(random);
+    let key = store.token_get_or_create(&table, &user.id, &fresh, SystemClock.now(), None).await?;
+    if key == fresh {
+        let about = About::default().user(&user.id).account(&user.username);
+        tell(config, &store, &Event::TokenIssued { by: "command" }, &about).await?;
+    }
     store.close().await;
     println!("Generated token {} for user {username}", key.expose());
     Ok(())
 }
-
-/// For how long a session is kept of which no token of ours lives.
-const SESSION_GRACE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// SimpleJWT 5.5 `flushexpiredtokens`, and the same for our own tables: prints nothing.
 pub(super) async fn flush_expired(config: &Config) -> anyhow::Result<()> {
@@ -45,9 +50,10 @@ pub(super) async fn flush_expired(config: &Config) -> anyhow::Result<()> {
     let now = SystemClock.now();
     store.flush_expired(now).await?;
     if config.settings.apps.countersign && store.migration_state().await?.has_own_tables() {
-        // Sessions stay for a while after their last token here: a Django beside us may have given out later ones.
         let sessions_until = now.checked_sub(SESSION_GRACE).unwrap_or(Timestamp::MIN);
         store.flush_families(now, sessions_until).await?;
+        let (short, long) = config.settings.simple_jwt.marks_until(now);
+        store.flush_revocations(short, long).await?;
     }
     store.close().await;
     Ok(())

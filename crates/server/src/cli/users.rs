@@ -3,6 +3,7 @@
 use std::io::{IsTerminal as _, stdin};
 use std::process::ExitCode;
 
+use countersign::audit::{About, Event};
 use countersign::clock::{Clock as _, Entropy as _, SystemClock, SystemEntropy};
 use countersign_formats::password::{Password, SaltEntropy, UnusableEntropy, unusable};
 use countersign_formats::password_validation::UserAttributes;
@@ -12,6 +13,7 @@ use countersign_formats::user_fields::{
 use countersign_store::{NewUser, Store};
 
 use super::CommandError;
+use super::events::tell;
 use super::prompt::{ask, ask_password, system_user};
 use crate::config::Config;
 
@@ -74,7 +76,9 @@ pub(super) async fn create_superuser(config: &Config, args: &CreateSuperuserArgs
         date_joined: SystemClock.now(),
         ..NewUser::default()
     };
-    store.create_user(user).await?;
+    let (name, is_superuser) = (user.username.clone(), user.is_superuser);
+    let id = store.create_user(user).await?;
+    tell(config, &store, &Event::UserCreated { is_superuser }, &About::default().user(&id).account(&name)).await?;
     store.close().await;
     if args.verbosity >= 1 {
         println!("Superuser created successfully.");
@@ -240,6 +244,8 @@ pub(super) async fn change_password(config: &Config, username: Option<String>) -
         let problems = config.password_validators.validate(&password, &attributes);
         if problems.is_empty() {
             store.set_password(&user.id, &config.settings.hashers.encode(&password, salt()?)?).await?;
+            let about = About::default().user(&user.id).account(&user.username);
+            tell(config, &store, &Event::PasswordChanged { by: "command" }, &about).await?;
             store.close().await;
             println!("Password changed successfully for user '{username}'");
             return Ok(());

@@ -73,13 +73,7 @@ mod tests {
     use countersign_formats::json::to_compact_ascii;
 
     use super::*;
-    use crate::config::Config;
-
-    const BASE: &str = "secret_key = \"0123456789012345678901234567890123456789\"\ndatabase_url = \"sqlite:x.db\"\n";
-
-    fn read(rest: &str) -> Result<Config, String> {
-        Config::from_text(&format!("{BASE}{rest}")).map_err(|error| error.to_string())
-    }
+    use crate::config::tests::read;
 
     #[test]
     fn every_source_has_its_form() {

@@ -48,7 +48,11 @@ pub(super) struct RawConfig {
     pub knox: RawKnox,
     pub time_zone: Option<String>,
     pub sessions: RawSessions,
+    pub audit: RawAudit,
+    pub pruning: RawPruning,
+    pub keys: RawKeys,
     pub throttling: RawThrottling,
+    pub native_tokens: RawNativeTokens,
     pub claims: BTreeMap<String, RawClaim>,
     pub paths: BTreeMap<PathName, String>,
     pub protected: Vec<RawProtected>,
@@ -67,7 +71,13 @@ pub(super) struct RawSimpleJwt {
     pub signing_key: Option<SecretText>,
     /// Ours: `SIGNING_KEY` in a file.
     pub signing_key_file: Option<PathBuf>,
-    pub verifying_key: Option<String>,
+    pub verifying_key: Option<SecretText>,
+    /// Ours: `VERIFYING_KEY` in a file.
+    pub verifying_key_file: Option<PathBuf>,
+    /// Ours: the `kid` of tokens, and the key's name in the published set.
+    pub key_id: Option<String>,
+    /// Ours: keys under which tokens are accepted beside `verifying_key`.
+    pub accepted_keys: Vec<RawAcceptedKey>,
     pub audience: Option<OneOrMany>,
     pub issuer: Option<OneOrMany>,
     pub json_encoder: Option<String>,
@@ -98,6 +108,25 @@ pub(super) struct RawSimpleJwt {
     pub strict: Option<bool>,
 }
 
+/// Ours: the key ladder.
+#[derive(Default, Deserialize)] // no Debug: secrets inside
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawKeys {
+    pub encryption_key: Option<SecretText>,
+    pub encryption_key_file: Option<PathBuf>,
+    pub reload_interval: Option<Length>,
+}
+
+#[derive(Default, Deserialize)] // no Debug: secrets inside
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawAcceptedKey {
+    pub algorithm: Option<String>,
+    pub key: Option<SecretText>,
+    pub key_file: Option<PathBuf>,
+    pub key_id: Option<String>,
+    pub key_set_file: Option<PathBuf>,
+}
+
 /// Keys of `SIMPLE_JWT`, which SimpleJWT looks up in `REST_FRAMEWORK` when there is no `SIMPLE_JWT` setting at all.
 pub(super) const SIMPLE_JWT_KEYS: &[&str] = &[
     "access_token_lifetime",
@@ -109,6 +138,9 @@ pub(super) const SIMPLE_JWT_KEYS: &[&str] = &[
     "signing_key",
     "signing_key_file",
     "verifying_key",
+    "verifying_key_file",
+    "key_id",
+    "accepted_keys",
     "audience",
     "issuer",
     "json_encoder",
@@ -421,9 +453,16 @@ pub(super) enum PathName {
     KnoxLogin,
     KnoxLogout,
     KnoxLogoutall,
+    NativeLogin,
+    NativeLogout,
+    Sessions,
+    SessionsLogoutAll,
+    SessionsLogoutOthers,
     Whoami,
     Healthz,
     Readyz,
+    Jwks,
+    OauthAuthorizationServer,
 }
 
 #[derive(Debug, Deserialize)]
@@ -453,6 +492,20 @@ pub(super) struct RawSessions {
     pub idle_lifetime: Option<Length>,
     pub absolute_lifetime: Option<Length>,
     pub claim: Option<String>,
+    pub last_seen: Option<NullableLength>,
+    pub max_staleness: Option<Length>,
+    pub when_feed_lost: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawNativeTokens {
+    pub enabled: Option<bool>,
+    pub prefix: Option<String>,
+    pub keyword: Option<String>,
+    pub lifetime: Option<NullableLength>,
+    pub idle_lifetime: Option<Length>,
+    pub limit_per_user: Option<NullableCount>,
 }
 
 /// Ours: where the value of a claim comes from; one of the three.
@@ -462,6 +515,25 @@ pub(super) struct RawClaim {
     pub column: Option<String>,
     pub from: Option<String>,
     pub value: Option<toml::Value>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawAudit {
+    pub log: Option<bool>,
+    pub table: Option<bool>,
+    pub skip: Option<Vec<String>>,
+    pub queue: Option<usize>,
+    pub keep: Option<NullableLength>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawPruning {
+    pub enabled: Option<bool>,
+    pub interval: Option<Length>,
+    pub batch: Option<u32>,
+    pub django_tables: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use countersign::settings::{AuthenticationBackend, Settings};
 use countersign_formats::json::Style;
-use countersign_formats::jwt::{Algorithm, AlgorithmError};
-use countersign_formats::jwt::{Expected, HmacAlgorithm, HmacSecret, SigningKey, TokenType};
+use countersign_formats::jwt::{Expected, TokenType};
 use countersign_formats::password::{self, Hashers, HashersError};
 use countersign_formats::request_body::Limits;
 use countersign_store::InstalledApps;
@@ -18,8 +17,8 @@ use zeroize::Zeroizing;
 use super::raw::{Nullable, OneOrMany, RawSimpleJwt, SecretText};
 use super::source::Source;
 use super::{
-    Config, ConfigError, SchemeChoice, claims, database, django_sessions, hashing, knox, resources, sessions,
-    throttling, validators,
+    Config, ConfigError, SchemeChoice, audit, claims, database, django_sessions, hashing, keys, knox, native_tokens,
+    pruning, resources, sessions, throttling, validators,
 };
 use crate::client::TrustedProxies;
 use crate::view::ViewSettings;
@@ -32,8 +31,11 @@ pub(super) fn resolve(source: &Source) -> Result<Config, ConfigError> {
     let mut warnings = source.warnings.clone();
     let apps = installed_apps(source)?;
     let secret_key = secret_key(source)?;
-    let signing_key = signing_key(source, &secret_key, &mut warnings)?;
-    let mut settings = Settings::new(signing_key);
+    let keys = keys::keys(source, &secret_key, &mut warnings)?;
+    let mut settings = Settings::new(keys.signing);
+    settings.simple_jwt.issues = keys.issues;
+    settings.simple_jwt.verifying_keys = keys.verifying;
+    settings.simple_jwt.fetches_keys = keys.jwk_url.is_some();
     settings.apps = apps;
     settings.username_field = database::username_field(source)?;
     simple_jwt(source, &mut settings)?;
@@ -45,6 +47,8 @@ pub(super) fn resolve(source: &Source) -> Result<Config, ConfigError> {
     settings.throttling = throttling::throttling(source)?;
     claims::claims(source, &mut settings)?;
     let sessions = sessions::sessions(source, &mut settings)?;
+    let audit = audit::audit(source, &mut settings)?;
+    settings.native_tokens = native_tokens::native_tokens(source, &settings)?;
     let resources = resources::resources(source, &settings)?;
     if !settings.apps.sessions
         && resources.iter().any(|resource| resource.authentication.contains(&SchemeChoice::Session))
@@ -53,11 +57,15 @@ pub(super) fn resolve(source: &Source) -> Result<Config, ConfigError> {
             "session authentication lets nobody in: \"django.contrib.sessions\" is not in installed_apps".to_owned(),
         );
     }
+    let probes = resources::probes(source, &resources)?;
     Ok(Config {
+        published: resources::published(source, &settings, &resources, &probes)?,
+        jwk_url: keys.jwk_url,
+        ladder: keys::ladder(source)?,
         bind: bind(source)?,
         database: database::database(source)?,
         append_slash: raw.append_slash.unwrap_or(true),
-        probes: resources::probes(source, &resources)?,
+        probes,
         resources,
         password_validators: validators::validators(source)?,
         views: view_settings(source)?,
@@ -69,6 +77,8 @@ pub(super) fn resolve(source: &Source) -> Result<Config, ConfigError> {
         },
         settings,
         sessions,
+        audit,
+        pruning: pruning::pruning(source)?,
         warnings,
     })
 }
@@ -113,40 +123,6 @@ pub(super) fn one_of(
         }
         (None, None) => Ok(None),
     }
-}
-
-fn signing_key(source: &Source, secret_key: &str, warnings: &mut Vec<String>) -> Result<SigningKey, ConfigError> {
-    let raw = &source.raw.simple_jwt;
-    let algorithm = match raw.algorithm.as_deref() {
-        None => HmacAlgorithm::Hs256,
-        Some(name) => name
-            .parse()
-            .and_then(Algorithm::hmac)
-            .map_err(|error: AlgorithmError| source.error("simple_jwt.algorithm", error))?,
-    };
-    if raw.verifying_key.as_deref().is_some_and(|key| !key.is_empty()) {
-        return Err(source.error(
-            "simple_jwt.verifying_key",
-            "belongs to asymmetric algorithms, which this version does not have; remove it",
-        ));
-    }
-    if raw.jwk_url.as_deref().is_some_and(|url| !url.is_empty()) {
-        return Err(source.error(
-            "simple_jwt.jwk_url",
-            "belongs to asymmetric algorithms, which this version does not have; remove it",
-        ));
-    }
-    let given = one_of(source, "simple_jwt.signing_key", raw.signing_key.as_ref(), raw.signing_key_file.as_deref())?;
-    let (name, text) = given.unwrap_or_else(|| ("secret_key".to_owned(), Zeroizing::new(secret_key.to_owned())));
-    let secret = HmacSecret::new(text.as_bytes()).map_err(|error| source.error(&name, error))?;
-    if secret.is_short_for(algorithm) {
-        warnings.push(format!(
-            "{name} is shorter than the {} bytes that {} asks for (RFC 7518 §3.2); whoever guesses it can forge tokens",
-            algorithm.hash_len(),
-            algorithm.name()
-        ));
-    }
-    Ok(SigningKey::hmac(algorithm, &secret))
 }
 
 #[expect(clippy::too_many_lines, reason = "one line a key, in the order of SimpleJWT's documentation")]

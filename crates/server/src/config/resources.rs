@@ -2,6 +2,7 @@
 
 use countersign::settings::Settings;
 use countersign::{AUTHTOKEN_TABLE, ModelName, Permission, Throttle};
+use countersign_formats::jwt::Expected;
 use countersign_formats::negotiation::Renderer;
 use countersign_formats::request_body::Parser;
 use http::{HeaderValue, Method};
@@ -12,10 +13,12 @@ use super::throttling::Throttles;
 use super::{ConfigError, Resource, SchemeChoice};
 use crate::endpoints::Endpoint;
 use crate::probes::Probe;
+use crate::published::Published;
 
 /// All paths of the server.
 pub(super) fn resources(source: &Source, settings: &Settings) -> Result<Vec<Resource>, ConfigError> {
     let defaults = Defaults::read(source)?;
+    let issues = settings.simple_jwt.issues;
     let mut throttles = Throttles::read(source)?;
     let mut resources = Vec::new();
     for mount in &MOUNTS {
@@ -24,19 +27,44 @@ pub(super) fn resources(source: &Source, settings: &Settings) -> Result<Vec<Reso
         let available = match mount.name {
             PathName::ObtainAuthToken => settings.apps.authtoken,
             // Without its app SimpleJWT's view answers 200 and does nothing; the path is better not there.
-            PathName::TokenBlacklist => settings.apps.token_blacklist,
+            PathName::TokenBlacklist => settings.apps.token_blacklist && issues,
+            // Their answers, and the rows they leave, are tokens.
+            PathName::TokenObtainPair
+            | PathName::TokenRefresh
+            | PathName::TokenObtainSliding
+            | PathName::TokenRefreshSliding => issues,
             PathName::KnoxLogin | PathName::KnoxLogout | PathName::KnoxLogoutall => settings.apps.knox,
+            PathName::NativeLogin | PathName::NativeLogout => settings.native_tokens.is_some(),
+            PathName::Sessions | PathName::SessionsLogoutAll | PathName::SessionsLogoutOthers => {
+                settings.sessions.is_some()
+            }
             _ => true,
         };
         if path.is_empty() || (!available && configured.is_none()) {
             continue;
         }
         let key = format!("paths.{}", mount.key);
+        if !available && !issues && mount.key.starts_with("token_") {
+            let problem = "gives out tokens, for which there is no private key; give simple_jwt.signing_key, or set the path to \"\"";
+            return Err(source.error(&key, problem));
+        }
         if !available {
-            return Err(source.error(&key, "its app is not in installed_apps; add it, or set the path to \"\""));
+            let problem = match mount.name {
+                PathName::NativeLogin | PathName::NativeLogout => "native_tokens.enabled is not true",
+                PathName::Sessions | PathName::SessionsLogoutAll | PathName::SessionsLogoutOthers => "sessions are off",
+                _ => "its app is not in installed_apps",
+            };
+            return Err(source.error(&key, format!("{problem}; change that, or set the path to \"\"")));
         }
         check_path(source, &key, path, &resources)?;
-        resources.push(mounted(mount, path, &defaults, throttles.of_path(mount.name, mount.key)?));
+        let throttles_here = throttles.of_path(mount.name, mount.key)?;
+        resources.push(mounted(mount, path, &defaults, throttles_here.clone()));
+        if mount.name == PathName::Sessions {
+            if !path.ends_with('/') {
+                return Err(source.error(&key, format!("\"{path}\" must end in a slash, which ids follow")));
+            }
+            resources.push(one_session(path, &defaults, throttles_here));
+        }
     }
     for (index, raw) in source.raw.protected.iter().enumerate() {
         let resource = declared(source, index, raw, &defaults, &mut throttles)?;
@@ -68,6 +96,47 @@ pub(super) fn probes(source: &Source, taken: &[Resource]) -> Result<Vec<(String,
     Ok(probes)
 }
 
+/// The paths of what is published. Metadata need a name of the server that is an address: `simple_jwt.issuer`.
+pub(super) fn published(
+    source: &Source,
+    settings: &Settings,
+    resources: &[Resource],
+    probes: &[(String, Probe)],
+) -> Result<Vec<(String, Published)>, ConfigError> {
+    let mut taken: Vec<String> = resources.iter().map(|resource| resource.path.clone()).collect();
+    taken.extend(probes.iter().map(|(path, _)| path.clone()));
+    let mut path_of = |name: PathName, key: &str, default: &'static str| {
+        let path = source.raw.paths.get(&name).map_or(default, String::as_str);
+        if path.is_empty() {
+            return Ok(None);
+        }
+        check_path(source, key, path, &[])?;
+        if taken.iter().any(|other| other == path) {
+            return Err(
+                source.error(key, format!("\"{path}\" is mounted twice; give one of them another path, or \"\""))
+            );
+        }
+        taken.push(path.to_owned());
+        Ok(Some(path.to_owned()))
+    };
+    let key_set = path_of(PathName::Jwks, "paths.jwks", "/.well-known/jwks.json")?;
+    let metadata = path_of(
+        PathName::OauthAuthorizationServer,
+        "paths.oauth_authorization_server",
+        "/.well-known/oauth-authorization-server",
+    )?;
+    let mut published = Vec::new();
+    let issuer = match &settings.simple_jwt.rules.issuer {
+        Expected::One(issuer) if issuer.starts_with("https://") || issuer.starts_with("http://") => Some(issuer),
+        _ => None,
+    };
+    if let (Some(path), Some(issuer)) = (metadata, issuer) {
+        published.push((path, Published::metadata(issuer, key_set.as_deref())));
+    }
+    published.extend(key_set.map(|path| (path, Published::KeySet)));
+    Ok(published)
+}
+
 struct Mount {
     name: PathName,
     key: &'static str,
@@ -87,7 +156,7 @@ const fn mount(
 }
 
 #[rustfmt::skip]
-static MOUNTS: [Mount; 11] = [
+static MOUNTS: [Mount; 16] = [
     mount(PathName::ObtainAuthToken, "obtain_auth_token", "/api-token-auth/", "Obtain Auth Token", Endpoint::ObtainAuthToken),
     mount(PathName::TokenObtainPair, "token_obtain_pair", "/api/token/", "Token Obtain Pair", Endpoint::TokenObtainPair),
     mount(PathName::TokenRefresh, "token_refresh", "/api/token/refresh/", "Token Refresh", Endpoint::TokenRefresh),
@@ -98,6 +167,11 @@ static MOUNTS: [Mount; 11] = [
     mount(PathName::KnoxLogin, "knox_login", "/knox/login/", "Login", Endpoint::KnoxLogin),
     mount(PathName::KnoxLogout, "knox_logout", "/knox/logout/", "Logout", Endpoint::KnoxLogout),
     mount(PathName::KnoxLogoutall, "knox_logoutall", "/knox/logoutall/", "Logout All", Endpoint::KnoxLogoutAll),
+    mount(PathName::NativeLogin, "native_login", "/api/native/login/", "Login", Endpoint::NativeLogin),
+    mount(PathName::NativeLogout, "native_logout", "/api/native/logout/", "Logout", Endpoint::NativeLogout),
+    mount(PathName::Sessions, "sessions", "/api/sessions/", "Sessions", Endpoint::Sessions),
+    mount(PathName::SessionsLogoutAll, "sessions_logout_all", "/api/sessions/logout-all/", "Sessions Logout All", Endpoint::LogoutEverywhere { but_here: false }),
+    mount(PathName::SessionsLogoutOthers, "sessions_logout_others", "/api/sessions/logout-others/", "Sessions Logout Others", Endpoint::LogoutEverywhere { but_here: true }),
     mount(PathName::Whoami, "whoami", "/api/whoami/", "Whoami", Endpoint::Whoami),
 ];
 
@@ -117,7 +191,13 @@ impl Defaults {
                 SchemeChoice::Token { keyword: "Token".to_owned(), table: AUTHTOKEN_TABLE.to_owned() },
                 SchemeChoice::Jwt,
                 SchemeChoice::Basic,
-            ],
+            ]
+            .into_iter()
+            .flat_map(|choice| {
+                let native = choice == SchemeChoice::Jwt && has_native(source);
+                native.then_some(SchemeChoice::Native).into_iter().chain([choice])
+            })
+            .collect(),
             Some(list) => schemes(source, "rest_framework.default_authentication_classes", list)?,
         };
         let permissions = match &raw.default_permission_classes {
@@ -162,6 +242,7 @@ fn mounted(mount: &Mount, path: &str, defaults: &Defaults, throttles: Vec<Thrott
         renderers: defaults.renderers.clone(),
         parsers: defaults.parsers.clone(),
         challenges_as_jwt: false,
+        names_one: false,
     };
     match mount.name {
         PathName::ObtainAuthToken => {
@@ -169,7 +250,7 @@ fn mounted(mount: &Mount, path: &str, defaults: &Defaults, throttles: Vec<Thrott
             resource.renderers = vec![Renderer::Json];
             resource.parsers = vec![Parser::Form, Parser::Multipart, Parser::Json];
         }
-        PathName::KnoxLogin => {
+        PathName::KnoxLogin | PathName::SessionsLogoutAll | PathName::SessionsLogoutOthers => {
             resource.authentication.clone_from(&defaults.authentication);
             resource.permissions = vec![Permission::IsAuthenticated];
         }
@@ -177,14 +258,38 @@ fn mounted(mount: &Mount, path: &str, defaults: &Defaults, throttles: Vec<Thrott
             resource.authentication = vec![SchemeChoice::Knox];
             resource.permissions = vec![Permission::IsAuthenticated];
         }
-        PathName::Whoami => {
+        PathName::NativeLogout => {
+            resource.authentication = vec![SchemeChoice::Native];
+            resource.permissions = vec![Permission::IsAuthenticated];
+        }
+        PathName::Whoami | PathName::Sessions => {
             resource.methods = vec![Method::GET];
+            if mount.name == PathName::Sessions {
+                resource.methods.push(Method::DELETE);
+            }
             resource.authentication.clone_from(&defaults.authentication);
             resource.permissions = vec![Permission::IsAuthenticated];
         }
         _ => resource.challenges_as_jwt = true,
     }
     resource
+}
+
+/// The view of each session below the path of all.
+fn one_session(path: &str, defaults: &Defaults, throttles: Vec<Throttle>) -> Resource {
+    Resource {
+        path: path.to_owned(),
+        name: "Session".to_owned(),
+        endpoint: Endpoint::EndSession,
+        methods: vec![Method::DELETE],
+        authentication: defaults.authentication.clone(),
+        permissions: vec![Permission::IsAuthenticated],
+        renderers: defaults.renderers.clone(),
+        parsers: defaults.parsers.clone(),
+        challenges_as_jwt: false,
+        throttles,
+        names_one: true,
+    }
 }
 
 /// A `[[protected]]` table.
@@ -231,6 +336,7 @@ fn declared(
         renderers: defaults.renderers.clone(),
         parsers: defaults.parsers.clone(),
         challenges_as_jwt: false,
+        names_one: false,
     })
 }
 
@@ -268,6 +374,24 @@ fn check_path(source: &Source, key: &str, path: &str, taken: &[Resource]) -> Res
 }
 
 fn schemes(source: &Source, key: &str, list: &[RawScheme]) -> Result<Vec<SchemeChoice>, ConfigError> {
+    let choices = each_scheme(source, key, list)?;
+    // It leaves to others what is not its own, and they do not.
+    let native = choices.iter().position(|choice| *choice == SchemeChoice::Native).unwrap_or_default();
+    let keyword = source.raw.native_tokens.keyword.as_deref().unwrap_or("Bearer");
+    for before in &choices[..native] {
+        let other = match before {
+            SchemeChoice::Jwt => "jwt",
+            SchemeChoice::JwtStateless => "jwt_stateless",
+            SchemeChoice::Token { keyword: other, .. } if other.eq_ignore_ascii_case(keyword) => "token",
+            SchemeChoice::Knox if knox_keyword(source).eq_ignore_ascii_case(keyword) => "knox",
+            _ => continue,
+        };
+        return Err(source.error(key, format!("native must stand before {other}, which reads the same header")));
+    }
+    Ok(choices)
+}
+
+fn each_scheme(source: &Source, key: &str, list: &[RawScheme]) -> Result<Vec<SchemeChoice>, ConfigError> {
     list.iter()
         .map(|entry| {
             let (kind, keyword, table) = match entry {
@@ -298,6 +422,8 @@ fn schemes(source: &Source, key: &str, list: &[RawScheme]) -> Result<Vec<SchemeC
                 "basic" | "BasicAuthentication" => SchemeChoice::Basic,
                 "session" | "SessionAuthentication" => SchemeChoice::Session,
                 "knox" if has_knox(source) => SchemeChoice::Knox,
+                "native" if has_native(source) => SchemeChoice::Native,
+                "native" => return Err(source.error(key, "native needs native_tokens.enabled = true")),
                 "knox" => {
                     return Err(source.error(key, "knox needs its table; add \"knox\" to installed_apps"));
                 }
@@ -305,7 +431,7 @@ fn schemes(source: &Source, key: &str, list: &[RawScheme]) -> Result<Vec<SchemeC
                     return Err(source.error(
                         key,
                         format!(
-                            "\"{other}\" is no authentication class; use token, jwt, jwt_stateless, basic, session or knox"
+                            "\"{other}\" is no authentication class; use token, jwt, jwt_stateless, basic, session, knox or native"
                         ),
                     ));
                 }
@@ -318,6 +444,14 @@ fn schemes(source: &Source, key: &str, list: &[RawScheme]) -> Result<Vec<SchemeC
             Ok(choice)
         })
         .collect()
+}
+
+fn has_native(source: &Source) -> bool {
+    source.raw.native_tokens.enabled == Some(true)
+}
+
+fn knox_keyword(source: &Source) -> &str {
+    source.raw.knox.auth_header_prefix.as_deref().unwrap_or("Token")
 }
 
 fn has_knox(source: &Source) -> bool {

@@ -280,6 +280,7 @@ fn known_top_level() -> Table {
         "rest_framework",
         "auth",
         "sessions",
+        "keys",
         "paths",
         "protected",
         "limits",

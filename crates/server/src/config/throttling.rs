@@ -236,12 +236,7 @@ fn shared(source: &Source) -> Result<Option<SharedCounters>, ConfigError> {
 mod tests {
     use super::*;
     use crate::config::Config;
-
-    const BASE: &str = "secret_key = \"0123456789012345678901234567890123456789\"\ndatabase_url = \"sqlite:x.db\"\n";
-
-    fn read(rest: &str) -> Result<Config, String> {
-        Config::from_text(&format!("{BASE}{rest}")).map_err(|error| error.to_string())
-    }
+    use crate::config::tests::read;
 
     /// The throttles of a path, as `scope rate` and `!` where users are not counted.
     fn throttles(config: &Config, path: &str) -> Vec<String> {

@@ -68,9 +68,7 @@ impl Server {
 
     /// A connection of its own.
     pub(crate) fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.address).expect("connected");
-        stream.set_read_timeout(Some(Duration::from_mins(1))).expect("set");
-        stream
+        connect(self.address)
     }
 
     /// Sends a request; header values are Latin-1. `Host`, `Content-Length` and `Connection: close` are added.
@@ -108,13 +106,24 @@ impl Server {
 
     /// As [`send_raw`](Self::send_raw); `None` when the connection ended without an answer.
     pub(crate) fn try_send_raw(&self, request: &[u8]) -> Option<Answer> {
-        let mut stream = self.connect();
-        // The server may answer and close before it has read all of a body that it does not want.
-        let _ = stream.write_all(request);
-        let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer);
-        (!answer.is_empty()).then(|| Answer::parse(&answer))
+        exchange(self.address, request)
     }
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).expect("connected");
+    stream.set_read_timeout(Some(Duration::from_mins(1))).expect("set");
+    stream
+}
+
+/// Sends bytes over a connection of their own; `None` when it ended without an answer.
+pub(crate) fn exchange(address: SocketAddr, request: &[u8]) -> Option<Answer> {
+    let mut stream = connect(address);
+    // The server may answer and close before it has read all of a body that it does not want.
+    let _ = stream.write_all(request);
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    (!answer.is_empty()).then(|| Answer::parse(&answer))
 }
 
 impl Drop for Server {
@@ -154,6 +163,11 @@ impl Answer {
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Headers and body, to look for what must not be there.
+    pub(crate) fn text(&self) -> String {
+        format!("{:?}\n{}", self.headers, self.body)
     }
 
     pub(crate) fn json(&self) -> Value {

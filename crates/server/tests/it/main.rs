@@ -1,13 +1,20 @@
 //! Black-box tests: a real server on a real socket, with a clock that the test sets.
 
+mod audit;
+mod canary;
 mod claims;
 mod database;
+mod devices;
 mod exchanges;
 mod harness;
+mod keys;
 mod knox;
 mod logins;
+mod native_tokens;
 mod policies;
 mod race;
 mod redis;
+mod register;
+mod revocation;
 mod sessions;
 mod throttles;

@@ -6,7 +6,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 
-use countersign::{Credentials, Failure};
+use countersign::{Client, Credentials, Failure};
 use countersign_formats::password::Password;
 use countersign_server::{App, Config};
 
@@ -46,7 +46,7 @@ fn racer() {
         let Ok(token) = token else { return };
         let answer = runtime.block_on(async {
             for _ in 0..TRIES {
-                match app.authority().refresh(&token).await {
+                match app.authority().refresh(&token, Client::default()).await {
                     Ok(refreshed) => return format!("{} {}", refreshed.refresh.expect("rotated"), refreshed.access),
                     // What a client is told by a 503.
                     Err(Failure::Store(error)) if error.to_string().contains("locked") => {}

@@ -2,6 +2,7 @@
 
 use countersign_formats::password::{Algorithm, Hashers, Password, SaltEntropy, WorkFactors};
 use countersign_server::{App, Config};
+use countersign_store::{Store, StoreOptions};
 use serde_json::{Value, json};
 
 use crate::database::{Cell, Database, Kind, on_every_backend};
@@ -112,7 +113,7 @@ fn sessions_that_are_off_leave_no_trace(kind: Kind) {
     let database = with_ann(kind);
     let server = start(&database, "[simple_jwt]\nrotate_refresh_tokens = true\n[sessions]\nenabled = false\n");
     assert_eq!(plain_claims(&server), ["exp", "iat", "jti", "token_type", "user_id"]);
-    for table in ["countersign_session", "countersign_rotation"] {
+    for table in ["countersign_session", "countersign_rotation", "countersign_revocation"] {
         assert_eq!(database.column(&format!("SELECT count(*) FROM {table}")), [Cell::Integer(0)], "{table}");
     }
 }
@@ -128,8 +129,22 @@ fn plain_claims(server: &Server) -> Vec<String> {
     names
 }
 
-fn drop_own_tables(database: &Database) {
-    for table in ["countersign_session", "countersign_rotation"] {
+pub(crate) fn drop_own_tables(database: &Database) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let url = database.url().parse().expect("an address");
+        let store = Store::open(&url, StoreOptions::default()).await.expect("opens");
+        store.remove_triggers(&store.user_field("id").await.expect("the key")).await.expect("removed");
+    });
+    for table in [
+        "countersign_session",
+        "countersign_rotation",
+        "countersign_revocation",
+        "countersign_token",
+        "countersign_device",
+        "countersign_key",
+        "countersign_key_use",
+    ] {
         database.execute(&format!("DROP TABLE {table}"));
     }
     database.execute("DELETE FROM django_migrations WHERE app = 'countersign'");

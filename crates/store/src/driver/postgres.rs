@@ -17,11 +17,13 @@ use crate::{PostgresOptions, StoreError};
 
 mod codec;
 mod connection;
+mod listener;
 mod pools;
 mod tls;
 
 pub(crate) use codec::{Anything, Instant, UuidBits};
 use connection::Connector;
+pub(crate) use listener::Listener;
 pub(crate) use pools::Session;
 use pools::{Readers, Writers};
 
@@ -56,9 +58,14 @@ const TAKES_WRITES: &str = "
 /// Held by whoever changes the schema; the number is ours by accident of its digits.
 const SCHEMA_LOCK: &str = "SELECT pg_catalog.pg_advisory_xact_lock(7305809842)";
 
+/// Held for a batch by whoever deletes expired rows; the next number.
+const PRUNING_LOCK: &str = "
+    SELECT pg_catalog.pg_try_advisory_xact_lock(730580984, pg_catalog.hashtext(CAST(pg_catalog.current_schema() AS text)))";
+
 /// A PostgreSQL database.
 #[derive(Debug)]
 pub(crate) struct Postgres {
+    connector: Arc<Connector>,
     readers: Readers,
     writers: Writers,
     sets_level: bool,
@@ -69,14 +76,19 @@ impl Postgres {
     pub(crate) async fn open(url: &PostgresUrl, options: &PostgresOptions) -> Result<Self, StoreError> {
         let connector = Arc::new(Connector::new(url, options)?);
         let readers = Readers::open(&connector, options.read_connections.max(1)).await?;
-        let writers = Writers::new(connector, options.write_connections.max(1));
-        Ok(Self { readers, writers, sets_level: !options.pgbouncer })
+        let writers = Writers::new(Arc::clone(&connector), options.write_connections.max(1));
+        Ok(Self { connector, readers, writers, sets_level: !options.pgbouncer })
     }
 
     /// Whether a statement without a transaction around it has the level that transactions here ask for: behind PgBouncer it has
     /// the database's own.
     pub(crate) const fn sets_level(&self) -> bool {
         self.sets_level
+    }
+
+    /// A connection of its own, made when it is first used.
+    pub(crate) fn listener(&self, channel: &'static str) -> Listener {
+        Listener::new(Arc::clone(&self.connector), channel)
     }
 
     /// The rows of a reading statement. A connection that breaks under it is replaced by another once: nothing was written.
@@ -141,6 +153,10 @@ impl Session {
     pub(crate) async fn lock_schema(&mut self) -> Result<(), StoreError> {
         self.script("SET LOCAL statement_timeout = 0").await?;
         self.rows(SCHEMA_LOCK, &[]).await.map(|_| ())
+    }
+
+    pub(crate) async fn may_prune(&mut self) -> Result<bool, StoreError> {
+        Ok(first(&self.rows(PRUNING_LOCK, &[]).await?, |row| row.boolean(0))? == Some(true))
     }
 }
 

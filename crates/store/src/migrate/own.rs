@@ -35,7 +35,13 @@ macro_rules! own {
 }
 
 /// In their order.
-pub(crate) static OWN: &[OwnMigration] = &[own!("0001_sessions", ["countersign_session", "countersign_rotation"])];
+pub(crate) static OWN: &[OwnMigration] = &[
+    own!("0001_sessions", ["countersign_session", "countersign_rotation"]),
+    own!("0002_revocation", ["countersign_revocation"]),
+    own!("0003_events", ["countersign_event"]),
+    own!("0004_devices", ["countersign_token", "countersign_device"]),
+    own!("0005_keys", ["countersign_key", "countersign_key_use"]),
+];
 
 /// What the database has of them; `recorded` are the names that [`LABEL`] has in `django_migrations`.
 pub(super) fn inspect(tables: &HashSet<String>, recorded: &HashSet<&str>) -> AppState {

@@ -93,6 +93,10 @@ impl PostgresUrl {
     pub(super) fn parse(rest: &str) -> Result<Self, DatabaseUrlError> {
         let Some(rest) = rest.strip_prefix("//") else { return Err(DatabaseUrlError::BadPostgres) };
         let (address, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+        // With a bare slash in the password, its end and the host would be read, and shown, as the name of the database.
+        if address.split_once('/').is_some_and(|(_, name)| name.contains('@')) {
+            return Err(DatabaseUrlError::BareSlash);
+        }
         let mut url = Self {
             config: Config::new(),
             ssl_mode: SslMode::Prefer,
@@ -287,6 +291,7 @@ mod tests {
             ("//ann@/x?host=/tmp&hostaddr=10.0.0.5", "`hostaddr` cannot stand beside"),
             ("//h/x?sslmode=require&sslrootcert=system", "`sslrootcert` = system needs sslmode=verify-full"),
             ("//ann:hunter?2secret@db.example/site", "unknown parameter"),
+            ("//ann:5/secret@db.example/site", "must be written %2F"),
             ("//h/x?sslmode=yes", "`sslmode` must be disable, allow"),
             ("//h/x?sslcert=a", "`sslcert` needs both"),
             ("//h/x?sslpassword=secret", "`sslpassword` is not supported"),

@@ -26,7 +26,7 @@ async fn first_logins_at_once_get_one_key(fixture: Fixture) {
         let store = if number % 2 == 0 { fixture.store.clone() } else { second.clone() };
         let (table, ann) = (table.clone(), ann.clone());
         let fresh = TokenKey::from_entropy([number; 20]);
-        tasks.spawn(async move { store.token_get_or_create(&table, &ann, &fresh, at(0)).await.expect("a key") });
+        tasks.spawn(async move { store.token_get_or_create(&table, &ann, &fresh, at(0), None).await.expect("a key") });
     }
     let keys = tasks.join_all().await;
     assert!(keys.iter().all(|key| *key == keys[0]));
@@ -85,7 +85,7 @@ async fn a_write_waits_for_another_process_and_then_succeeds() {
     fixture.execute("BEGIN IMMEDIATE; UPDATE auth_user SET password = 'by django'").await;
     let writing = tokio::spawn({
         let (store, ann) = (fixture.store.clone(), ann.clone());
-        async move { store.replace_password(&ann, "by django", "rehashed").await }
+        async move { store.replace_password(&ann, "by django", "rehashed", true).await }
     });
     // The task has handed its write in; reads go on meanwhile, on what was committed before.
     tokio::task::yield_now().await;

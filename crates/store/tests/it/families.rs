@@ -1,6 +1,6 @@
 use countersign_store::{
-    Exchange, FamilyFacts, FamilyOutcome, FamilyStep, InstalledApps, NewSession, Presented, Refreshing, Successor,
-    UserId,
+    Exchange, FamilyFacts, FamilyOutcome, FamilyStep, InstalledApps, NewSession, Place, Presented, Refreshing,
+    Successor, UserId,
 };
 
 use crate::{Fixture, Kind, at, on_every_backend, token};
@@ -14,7 +14,7 @@ on_every_backend![
     flushing_takes_what_no_token_needs,
 ];
 
-fn session(sid: &str, user: &UserId, keep_until: i64) -> NewSession {
+pub(crate) fn session(sid: &str, user: &UserId, keep_until: i64) -> NewSession {
     NewSession {
         sid: sid.to_owned(),
         user: Some(user.clone()),
@@ -23,8 +23,7 @@ fn session(sid: &str, user: &UserId, keep_until: i64) -> NewSession {
         refreshed_at: at(0),
         expires_at: Some(at(5000)),
         idle_expires_at: None,
-        user_agent: Some("a browser".to_owned()),
-        address: None,
+        place: Place { user_agent: Some("a browser".to_owned()), ..Place::default() },
         keep_until: at(keep_until),
     }
 }
@@ -110,7 +109,7 @@ async fn an_exchange_at_once_is_whole_or_not_at_all(fixture: Fixture) {
     assert_eq!(store.family_facts(&offered).await.expect("reads"), after);
     let FamilyStep::Exchange(third) = exchange("child", "grandchild", 1900) else { panic!("an exchange") };
     let next = presented("s", "child");
-    step(&fixture, &next, FamilyStep::End { reason: "logout", at: at(2), token: None }).await;
+    step(&fixture, &next, FamilyStep::End { reason: "logout", at: at(2), token: None, events: Vec::new() }).await;
     assert!(!store.exchange_at_once(&next, &child, &third).await.expect("answers"));
     let grandchild = store.family_facts(&presented("s", "grandchild")).await.expect("reads");
     assert!(!grandchild.is_recorded);
@@ -132,7 +131,7 @@ async fn an_end_reaches_every_token_that_lives(fixture: Fixture) {
     with_session(&fixture, "s", 900).await;
     with_session(&fixture, "t", 900).await;
     step(&fixture, &presented("s", "s-root"), exchange("s-root", "child", 900)).await;
-    let end = || FamilyStep::End { reason: "logout", at: at(7), token: None };
+    let end = || FamilyStep::End { reason: "logout", at: at(7), token: None, events: Vec::new() };
     let (_, outcome) = step(&fixture, &presented("s", "child"), end()).await;
     assert_eq!(outcome, FamilyOutcome::Done);
     assert_eq!(fixture.seen("SELECT end_reason FROM countersign_session WHERE sid = 's'").await, "logout");

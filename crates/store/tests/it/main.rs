@@ -1,12 +1,15 @@
 //! The store's behaviour from outside, on a database of each kind it supports.
 
 mod concurrency;
+mod devices;
 mod families;
 mod migrate;
 mod opening;
 mod outstanding;
 mod postgres;
+mod pruning;
 mod remembered;
+mod revocations;
 mod survey;
 mod tokens;
 mod user_models;

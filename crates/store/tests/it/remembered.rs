@@ -60,7 +60,7 @@ proptest! {
             let ann = fixture.user("ann").await;
             let table = fixture.store.token_table("authtoken_token").await.expect("the table");
             let key = TokenKey::from_entropy([7; 20]);
-            fixture.store.token_get_or_create(&table, &ann, &key, at(0)).await.expect("writes");
+            fixture.store.token_get_or_create(&table, &ann, &key, at(0), None).await.expect("writes");
             for (deed, lookups) in deeds {
                 fixture.execute(&deed.statements(key.expose())).await;
                 let (name, active, keys) = (
@@ -85,7 +85,7 @@ async fn what_others_change_is_seen_at_once(fixture: Fixture) {
     let ann = fixture.user("ann").await;
     let table = fixture.store.token_table("authtoken_token").await.expect("the table");
     let key = TokenKey::from_entropy([7; 20]);
-    fixture.store.token_get_or_create(&table, &ann, &key, at(0)).await.expect("writes");
+    fixture.store.token_get_or_create(&table, &ann, &key, at(0), None).await.expect("writes");
     for number in 0..200 {
         fixture.execute(&format!("UPDATE auth_user SET username = 'ann{number}'")).await;
         for _ in 0..2 {

@@ -132,7 +132,7 @@ async fn keys_in_the_clear_are_counted(fixture: Fixture) {
     let ann = fixture.user("ann").await;
     let table = fixture.store.token_table("authtoken_token").await.expect("the table");
     let key = countersign_formats::token_key::TokenKey::from_entropy([1; 20]);
-    fixture.store.token_get_or_create(&table, &ann, &key, at(0)).await.expect("writes");
+    fixture.store.token_get_or_create(&table, &ann, &key, at(0), None).await.expect("writes");
     assert_eq!(fixture.store.drf_key_count().await.expect("reads"), Sample { looked_at: 1, found: 1 });
     fixture.execute("DROP TABLE authtoken_token").await;
     assert!(matches!(fixture.store.drf_key_count().await, Err(StoreError::Schema { .. })));

@@ -17,14 +17,14 @@ async fn a_key_is_made_once_and_stays_until_it_is_deleted(fixture: Fixture) {
     let table = store.token_table("authtoken_token").await.expect("the table");
     let (first, second) = (TokenKey::from_entropy([0xab; 20]), TokenKey::from_entropy([0xcd; 20]));
 
-    assert_eq!(store.token_get_or_create(&table, &ann, &first, at(0)).await.expect("writes"), first);
-    assert_eq!(store.token_get_or_create(&table, &ann, &second, at(9)).await.expect("reads"), first);
+    assert_eq!(store.token_get_or_create(&table, &ann, &first, at(0), None).await.expect("writes"), first);
+    assert_eq!(store.token_get_or_create(&table, &ann, &second, at(9), None).await.expect("reads"), first);
     assert_eq!(fixture.seen("SELECT created FROM authtoken_token").await, "2025-06-15 15:06:40");
     assert_eq!(fixture.seen("SELECT key FROM authtoken_token").await, "ab".repeat(20));
 
     assert!(store.token_delete(&table, &ann).await.expect("writes"));
     assert!(!store.token_delete(&table, &ann).await.expect("writes"));
-    assert_eq!(store.token_get_or_create(&table, &ann, &second, at(9)).await.expect("writes"), second);
+    assert_eq!(store.token_get_or_create(&table, &ann, &second, at(9), None).await.expect("writes"), second);
 }
 
 async fn o3_only_the_exact_key_finds_its_owner(fixture: Fixture) {
@@ -32,7 +32,7 @@ async fn o3_only_the_exact_key_finds_its_owner(fixture: Fixture) {
     let store = &fixture.store;
     let table = store.token_table("authtoken_token").await.expect("the table");
     let key = TokenKey::from_entropy([0xab; 20]);
-    store.token_get_or_create(&table, &ann, &key, at(0)).await.expect("writes");
+    store.token_get_or_create(&table, &ann, &key, at(0), None).await.expect("writes");
 
     let owner = store.token_owner(&table, key.expose()).await.expect("reads").expect("there");
     assert_eq!((owner.id, owner.username.as_str()), (ann, "ann"));
@@ -47,7 +47,7 @@ async fn an_inactive_owner_is_found_too(fixture: Fixture) {
     let ann = fixture.user("ann").await;
     let table = fixture.store.token_table("authtoken_token").await.expect("the table");
     let key = TokenKey::from_entropy([1; 20]);
-    fixture.store.token_get_or_create(&table, &ann, &key, at(0)).await.expect("writes");
+    fixture.store.token_get_or_create(&table, &ann, &key, at(0), None).await.expect("writes");
     fixture.execute("UPDATE auth_user SET is_active = FALSE").await;
     let owner = fixture.store.token_owner(&table, key.expose()).await.expect("reads").expect("there");
     assert!(!owner.is_active);
@@ -56,7 +56,7 @@ async fn an_inactive_owner_is_found_too(fixture: Fixture) {
 async fn no_key_for_nobody(fixture: Fixture) {
     let table = fixture.store.token_table("authtoken_token").await.expect("the table");
     let nobody = UserId::Integer(99);
-    let made = fixture.store.token_get_or_create(&table, &nobody, &TokenKey::from_entropy([1; 20]), at(0)).await;
+    let made = fixture.store.token_get_or_create(&table, &nobody, &TokenKey::from_entropy([1; 20]), at(0), None).await;
     assert!(matches!(made, Err(StoreError::NoSuchUser)));
     assert_eq!(fixture.seen("SELECT count(*) FROM authtoken_token").await, "0");
 }
@@ -77,7 +77,7 @@ async fn another_table_of_the_same_shape_serves_and_others_are_refused(fixture: 
     let store = &fixture.store;
     let table = store.token_table("api \"Keys").await.expect("fits");
     let key = TokenKey::from_entropy([7; 20]);
-    store.token_get_or_create(&table, &ann, &key, at(0)).await.expect("writes");
+    store.token_get_or_create(&table, &ann, &key, at(0), None).await.expect("writes");
     assert!(store.token_owner(&table, key.expose()).await.expect("reads").is_some());
 
     for (name, part) in [

@@ -5,6 +5,7 @@ use countersign_store::{
     ColumnChoice, IdType, InstalledApps, NewUser, StoreError, TableName, UserId, UserMapping, UsernameLookup,
 };
 
+use crate::devices::native_token;
 use crate::{Fixture, Kind, at, on_every_backend, token};
 
 on_every_backend![
@@ -84,15 +85,19 @@ async fn a_uuid_key_goes_all_the_way(fixture: Fixture) {
 
     let table = store.token_table("authtoken_token").await.expect("the table");
     let key = TokenKey::from_entropy([7; 20]);
-    store.token_get_or_create(&table, &ann.id, &key, at(0)).await.expect("writes");
+    store.token_get_or_create(&table, &ann.id, &key, at(0), None).await.expect("writes");
     assert_eq!(store.token_owner(&table, key.expose()).await.expect("reads"), Some(ann.clone()));
+
+    store.native_login(native_token("d", &ann.id), Some(1), None).await.expect("writes");
+    assert_eq!(store.native_owner("d").await.expect("reads").map(|owner| owner.user), Some(ann.clone()));
+    assert_eq!(store.native_tokens_of(&ann.id, 9).await.expect("reads").len(), 1);
 
     store.login_pair(&ann.id, Some(at(5)), Some(&token("t", Some(&ann.id))), None).await.expect("writes");
     assert_eq!(
         fixture.seen("SELECT user_id FROM token_blacklist_outstandingtoken").await.replace('-', ""),
         format!("{KEY:032x}")
     );
-    assert!(store.replace_password(&ann.id, "h", "better").await.expect("writes"));
+    assert!(store.replace_password(&ann.id, "h", "better", true).await.expect("writes"));
     let profile = store.user_profile(&ann.id).await.expect("reads").expect("there");
     assert_eq!((profile.email.as_str(), profile.last_login), ("", Some(at(5))));
 

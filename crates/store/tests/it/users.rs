@@ -70,8 +70,8 @@ async fn text_with_nul_is_not_stored(fixture: Fixture) {
 async fn w5_a_rehash_that_lost_the_race_changes_nothing(fixture: Fixture) {
     let ann = fixture.user("ann").await;
     let store = &fixture.store;
-    assert!(store.replace_password(&ann, "md5$salt$ann", "better").await.expect("writes"));
-    assert!(!store.replace_password(&ann, "md5$salt$ann", "late").await.expect("writes"));
+    assert!(store.replace_password(&ann, "md5$salt$ann", "better", true).await.expect("writes"));
+    assert!(!store.replace_password(&ann, "md5$salt$ann", "late", true).await.expect("writes"));
     assert_eq!(fixture.seen("SELECT password FROM auth_user").await, "better");
     store.set_password(&ann, "chosen").await.expect("writes");
     assert_eq!(fixture.seen("SELECT password FROM auth_user").await, "chosen");

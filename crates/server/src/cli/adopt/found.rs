@@ -17,6 +17,11 @@ impl Secret {
     pub(super) fn expose(&self) -> &str {
         &self.0
     }
+
+    /// Without white space around.
+    pub(super) fn trimmed(&self) -> Self {
+        Self::new(self.0.trim().to_owned())
+    }
 }
 
 impl<'de> Deserialize<'de> for Secret {
@@ -37,7 +42,22 @@ pub(super) struct Found {
     pub validators: Vec<Validator>,
     pub rest_framework: Option<RestFramework>,
     pub simple_jwt: Option<SimpleJwt>,
+    /// Where Knox is installed.
+    #[serde(default)]
+    pub knox: Option<Knox>,
     pub views: Vec<View>,
+}
+
+/// `REST_KNOX`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Knox {
+    pub values: BTreeMap<String, serde_json::Value>,
+    /// hashlib's name of `SECURE_HASH_ALGORITHM`.
+    pub algorithm: Option<String>,
+    pub user_serializer: Option<String>,
+    pub expiry_format: Option<String>,
+    /// Whether tokens are Knox's own `AuthToken`.
+    pub stock_model: bool,
 }
 
 /// Why the probe could not look.
@@ -305,6 +325,8 @@ pub(super) struct SimpleJwt {
     pub values: BTreeMap<String, serde_json::Value>,
     /// Where it is not `SECRET_KEY`.
     pub signing_key: Option<Secret>,
+    /// May be a private key, as PyJWT takes one for its public half.
+    pub verifying_key: Option<Secret>,
     pub auth_token_classes: Vec<TokenClass>,
     /// Code and addresses that are not SimpleJWT's own.
     pub hooks: BTreeMap<String, Option<String>>,

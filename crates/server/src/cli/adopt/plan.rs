@@ -4,6 +4,7 @@ mod database;
 mod deployment;
 mod framework;
 mod jwt;
+mod knox;
 mod passwords;
 mod routes;
 mod sessions;
@@ -27,6 +28,9 @@ pub(super) enum View {
     TokenBlacklist,
     TokenObtainSliding,
     TokenRefreshSliding,
+    KnoxLogin,
+    KnoxLogout,
+    KnoxLogoutall,
 }
 
 impl View {
@@ -38,9 +42,13 @@ impl View {
         Self::TokenBlacklist,
         Self::TokenObtainSliding,
         Self::TokenRefreshSliding,
+        Self::KnoxLogin,
+        Self::KnoxLogout,
+        Self::KnoxLogoutall,
     ];
-    /// Those that take a password.
-    const LOGINS: &[Self] = &[Self::ObtainAuthToken, Self::TokenObtainPair, Self::TokenObtainSliding];
+    /// Those that take a password, Knox's by way of Basic.
+    const LOGINS: &[Self] = &[Self::ObtainAuthToken, Self::TokenObtainPair, Self::TokenObtainSliding, Self::KnoxLogin];
+    const KNOX: &[Self] = &[Self::KnoxLogin, Self::KnoxLogout, Self::KnoxLogoutall];
     const SIMPLE_JWT: &[Self] = &[
         Self::TokenObtainPair,
         Self::TokenRefresh,
@@ -52,6 +60,14 @@ impl View {
     /// Those that make a JWT.
     const ISSUING: &[Self] =
         &[Self::TokenObtainPair, Self::TokenRefresh, Self::TokenObtainSliding, Self::TokenRefreshSliding];
+    /// Those that sign one, be it for a row.
+    const SIGNING: &[Self] = &[
+        Self::TokenObtainPair,
+        Self::TokenRefresh,
+        Self::TokenBlacklist,
+        Self::TokenObtainSliding,
+        Self::TokenRefreshSliding,
+    ];
 
     /// Its key under `[paths]`, which is also the probe's word for it.
     pub(super) const fn key(self) -> &'static str {
@@ -63,6 +79,9 @@ impl View {
             Self::TokenBlacklist => "token_blacklist",
             Self::TokenObtainSliding => "token_obtain_sliding",
             Self::TokenRefreshSliding => "token_refresh_sliding",
+            Self::KnoxLogin => "knox_login",
+            Self::KnoxLogout => "knox_logout",
+            Self::KnoxLogoutall => "knox_logoutall",
         }
     }
 
@@ -187,6 +206,7 @@ impl Plan {
         jwt::simple_jwt(&mut draft, found);
         // Before the schemes: Basic is a login as well.
         passwords::auth(&mut draft, found);
+        knox::knox(&mut draft, found);
         framework::rest_framework(&mut draft, found);
         deployment::surroundings(&mut draft, found);
         let routes = routes::routes(&mut draft, found);

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+use countersign_formats::jwt::HmacAlgorithm;
 use toml::{Table, Value};
 use zeroize::Zeroizing;
 
@@ -29,9 +30,41 @@ pub(super) fn examine(file: Option<&Path>, config: &Config, findings: &mut Vec<F
         signing_key: given(&table, &["simple_jwt", "signing_key"])
             .or_else(|| given(&table, &["rest_framework", "signing_key"])),
     };
-    if let Ok(algorithm) = config.settings.simple_jwt.signing_key.algorithm().hmac() {
-        judge(&keys, algorithm.hash_len(), findings);
+    let jwt = &config.settings.simple_jwt;
+    let hash_len = jwt.signing_key.algorithm().hmac().filter(|_| jwt.issues).map(HmacAlgorithm::hash_len);
+    judge(&keys, hash_len, findings);
+    readable_by_others(&table, findings);
+}
+
+/// Key files that other accounts of this machine can read.
+#[cfg(unix)]
+fn readable_by_others(table: &Table, findings: &mut Vec<Finding>) {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    for path in [&["secret_key_file"][..], &["simple_jwt", "signing_key_file"]] {
+        let Some(file) = setting(table, path) else { continue };
+        let Ok(metadata) = std::fs::metadata(&file) else { continue };
+        if metadata.permissions().mode() & 0o004 != 0 {
+            findings.push(Finding::warning(
+                "key-file-readable",
+                format!("{file} can be read by every account of this machine"),
+                format!("chmod o-rwx {file}"),
+            ));
+        }
     }
+}
+
+#[cfg(not(unix))]
+fn readable_by_others(_: &Table, _: &mut Vec<Finding>) {}
+
+/// A text setting by its dotted key; the environment stands over the configuration.
+fn setting(table: &Table, path: &[&str]) -> Option<String> {
+    let (last, parents) = path.split_last()?;
+    let variable = format!("COUNTERSIGN_{}", path.join("__").to_uppercase());
+    std::env::var(&variable).ok().or_else(|| {
+        let table = parents.iter().try_fold(table, |table, name| table.get(*name)?.as_table())?;
+        table.get(*last).and_then(Value::as_str).map(str::to_owned)
+    })
 }
 
 /// A secret by its dotted key, or out of the file that `…_file` names; the environment stands over the configuration.
@@ -39,12 +72,7 @@ fn given(table: &Table, path: &[&str]) -> Option<Zeroizing<String>> {
     let (last, parents) = path.split_last()?;
     let file_key = format!("{last}_file");
     for name in [*last, file_key.as_str()] {
-        let variable = format!("COUNTERSIGN_{}", [parents, &[name]].concat().join("__").to_uppercase());
-        let of_table = || {
-            let table = parents.iter().try_fold(table, |table, name| table.get(*name)?.as_table())?;
-            table.get(name).and_then(Value::as_str).map(str::to_owned)
-        };
-        match std::env::var(&variable).ok().or_else(of_table) {
+        match setting(table, &[parents, &[name]].concat()) {
             Some(text) if name == *last => return Some(Zeroizing::new(text)),
             Some(file) => {
                 let text = Zeroizing::new(std::fs::read_to_string(file).ok()?);
@@ -56,9 +84,11 @@ fn given(table: &Table, path: &[&str]) -> Option<Zeroizing<String>> {
     None
 }
 
-fn judge(keys: &Keys, wanted_bytes: usize, findings: &mut Vec<Finding>) {
+/// `hash_len` is that of the HMAC algorithm; `None` where tokens are signed with a private key.
+fn judge(keys: &Keys, hash_len: Option<usize>, findings: &mut Vec<Finding>) {
     let Some(secret_key) = &keys.secret_key else { return };
-    let signs = keys.signing_key.as_ref().is_none_or(|key| key == secret_key);
+    let signs = hash_len.is_some() && keys.signing_key.as_ref().is_none_or(|key| key == secret_key);
+    let signing_key = keys.signing_key.as_ref().filter(|_| hash_len.is_some() && !signs);
     if signs {
         findings.push(Finding::note(
             "secret-key-signs-tokens",
@@ -66,12 +96,12 @@ fn judge(keys: &Keys, wanted_bytes: usize, findings: &mut Vec<Finding>) {
             "Give SIMPLE_JWT a SIGNING_KEY of its own, here and in Django at once. Tokens given out before are void then.",
         ));
     }
-    for (name, key, is_used) in [
-        ("SECRET_KEY", Some(secret_key), signs),
-        ("the signing key", keys.signing_key.as_ref().filter(|_| !signs), true),
-    ] {
+    for (name, key, is_used) in [("SECRET_KEY", Some(secret_key), signs), ("the signing key", signing_key, true)] {
         let Some(key) = key else { continue };
-        if is_used && key.len() < wanted_bytes {
+        if let Some(wanted_bytes) = hash_len
+            && is_used
+            && key.len() < wanted_bytes
+        {
             findings.push(Finding::warning(
                 "signing-key-short",
                 format!("{name} has {} bytes; HMAC wants {wanted_bytes} (RFC 7518 §3.2): a shorter one can be guessed from a token", key.len()),
@@ -104,7 +134,7 @@ mod tests {
         let key = |text: &str| Zeroizing::new(text.to_owned());
         let keys = Keys { secret_key: Some(key(secret_key)), signing_key: signing_key.map(key) };
         let mut findings = Vec::new();
-        judge(&keys, 32, &mut findings);
+        judge(&keys, Some(32), &mut findings);
         assert!(findings.iter().all(|finding| !finding.found.contains(secret_key)), "{findings:?}");
         findings.iter().map(|finding| finding.id).collect()
     }

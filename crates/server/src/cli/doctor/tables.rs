@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::settings::usual_cost;
 use super::{Finding, Severity};
 use crate::config::{Config, SchemeChoice};
-use crate::database::SESSIONS_OFF;
+use crate::database::{SESSIONS_OFF, TRIGGERS_MISSING};
 
 /// The oldest PostgreSQL that is supported.
 const OLDEST_SERVER: u64 = 130_000;
@@ -36,6 +36,7 @@ pub(super) async fn examine(config: &mut Config, clock: &dyn Clock, findings: &m
         }
     };
     sessions(config, &store, findings).await;
+    events(config, &store, findings).await;
     server(config, &store, findings).await;
     skew(&store, clock, findings).await;
     let mapping = config.database.users.clone().unwrap_or_default();
@@ -45,6 +46,7 @@ pub(super) async fn examine(config: &mut Config, clock: &dyn Clock, findings: &m
             privileges(config, &store, findings).await;
             users(config, &store, &mapping, findings).await;
             statements(config, &store, findings).await;
+            triggers(config, &store, findings).await;
         }
         Err(error @ StoreError::Schema { .. }) => {
             let remedy = if config.database.users.is_some() {
@@ -75,6 +77,35 @@ async fn sessions(config: &mut Config, store: &Store, findings: &mut Vec<Finding
             config.settings.sessions = None;
             findings.push(Finding::error("sessions-missing", format!("{error:#}"), migrate));
         }
+    }
+}
+
+/// Events go to the log alone without their table, unless the configuration demands it.
+async fn events(config: &mut Config, store: &Store, findings: &mut Vec<Finding>) {
+    if let Err(error) = config.database.settle_events(store, &config.audit, &mut config.settings).await {
+        findings.push(Finding::error(
+            "events-missing",
+            format!("{error:#}"),
+            "Run `countersign migrate`, which makes it beside Django's, or set audit.table = false.",
+        ));
+    }
+}
+
+/// Django's changes to users end sessions by triggers, which a rebuilt table loses.
+async fn triggers(config: &Config, store: &Store, findings: &mut Vec<Finding>) {
+    if config.settings.sessions.is_none() {
+        return;
+    }
+    // A field that cannot be used is told by the statements.
+    let Ok(field) = store.user_field(&config.settings.simple_jwt.user_id_field).await else { return };
+    match store.has_triggers(&field).await {
+        Ok(true) => {}
+        Ok(false) => findings.push(Finding::warning(
+            "sessions-triggers",
+            TRIGGERS_MISSING,
+            "Run `countersign migrate`, on SQLite also after each manage.py migrate that alters the users' table.",
+        )),
+        Err(error) => uncounted(findings, "the triggers", &error),
     }
 }
 
@@ -176,7 +207,9 @@ async fn server(config: &Config, store: &Store, findings: &mut Vec<Finding>) {
         Ok(None) => return,
         Err(error) => return uncounted(findings, "the server's state", &error),
     };
-    let ours = config.database.postgres.read_connections + config.database.postgres.write_connections;
+    let postgres = &config.database.postgres;
+    // With sessions, one more follows their ends.
+    let ours = postgres.read_connections + postgres.write_connections + usize::from(config.settings.sessions.is_some());
     findings.extend(server_findings(state, u64::try_from(ours).unwrap_or(u64::MAX), config.database.url.is_loopback()));
 }
 
@@ -485,7 +518,8 @@ fn expired(id: &'static str, what: &str, command: &str, sample: Sample) -> Optio
     }
     let at_least = if sample.is_whole() { "" } else { "at least " };
     let found = format!("{at_least}{} {what} expired more than a week ago and are still there", sample.found);
-    Some(Finding::warning(id, found, format!("Run {command} daily.")).counted(sample.found))
+    let remedy = format!("Set pruning.django_tables = true, and the server deletes them, or run {command} daily.");
+    Some(Finding::warning(id, found, remedy).counted(sample.found))
 }
 
 #[cfg(test)]

@@ -21,6 +21,8 @@ async fn deployment(settings: &str, rows: &str) -> (TempDir, Result<Config, Conf
     let config = Config::from_text(&base).expect("holds together");
     let store = config.database.create().await.expect("a database");
     store.migrate(&config.settings.apps, NOW.parse().expect("a time")).await.expect("migrates");
+    let field = store.user_field("id").await.expect("the key");
+    store.install_triggers(&field).await.expect("installs");
     store.close().await;
     Connection::open(&path).expect("opens").execute_batch(rows).expect("rows");
     (folder, Config::from_text(&format!("{base}{settings}")))
@@ -45,8 +47,19 @@ async fn a_sound_deployment_has_no_findings() {
 }
 
 #[tokio::test]
+async fn r5_triggers_that_are_gone_are_told() {
+    let rebuilt = examined("", "DROP TRIGGER countersign_user_deleted").await;
+    assert_eq!(ids(&rebuilt), ["sessions-triggers"]);
+    assert_eq!(rebuilt.exit_code(), ExitCode::from(1));
+    let off = examined("[sessions]\nenabled = false\n", "DROP TRIGGER countersign_user_deleted").await;
+    assert_eq!(ids(&off), Vec::<&str>::new());
+}
+
+#[tokio::test]
 async fn sessions_without_their_tables_are_told() {
-    let drop = "DROP TABLE countersign_session; DROP TABLE countersign_rotation;
+    let drop = "DROP TRIGGER countersign_user_changed; DROP TRIGGER countersign_user_deleted;
+                DROP TABLE countersign_session; DROP TABLE countersign_rotation; DROP TABLE countersign_revocation;
+                DROP TABLE countersign_token; DROP TABLE countersign_device;
                 DELETE FROM django_migrations WHERE app = 'countersign';";
     let off = examined("", drop).await;
     assert_eq!(ids(&off), ["sessions-off"]);

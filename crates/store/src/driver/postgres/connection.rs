@@ -4,13 +4,15 @@ use std::collections::HashMap;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::task::Poll;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio_postgres::config::{Host, SslMode as DriverSslMode};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Config, NoTls, Socket, Statement};
+use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Socket, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{PooledWithoutSwitch, TooSlow, error, tls};
@@ -69,25 +71,38 @@ impl Connector {
         self.answer_timeout
     }
 
+    /// Whether what one statement leaves in a connection is there for the next.
+    pub(super) const fn keeps_state(&self) -> bool {
+        self.keeps_statements
+    }
+
     /// A new connection, under libpq's rules for `sslmode`.
     pub(super) async fn connect(&self) -> Result<(Connection, Carrier), StoreError> {
+        self.connect_hearing(None).await
+    }
+
+    /// As [`connect`](Self::connect); `heard` is told of each notification that arrives.
+    pub(super) async fn connect_hearing(
+        &self,
+        heard: Option<&Arc<Notify>>,
+    ) -> Result<(Connection, Carrier), StoreError> {
         let attempt = async {
             match self.ssl_mode {
-                SslMode::Disable => self.with(DriverSslMode::Disable, NoTls).await,
-                SslMode::Allow => match self.with(DriverSslMode::Disable, NoTls).await {
+                SslMode::Disable => self.with(DriverSslMode::Disable, NoTls, heard).await,
+                SslMode::Allow => match self.with(DriverSslMode::Disable, NoTls, heard).await {
                     Err(refusal) if was_refused(&refusal) => {
-                        self.with(DriverSslMode::Require, self.tls.clone()).await.map_err(|_| refusal)
+                        self.with(DriverSslMode::Require, self.tls.clone(), heard).await.map_err(|_| refusal)
                     }
                     answer => answer,
                 },
-                SslMode::Prefer => match self.with(DriverSslMode::Prefer, self.tls.clone()).await {
+                SslMode::Prefer => match self.with(DriverSslMode::Prefer, self.tls.clone(), heard).await {
                     Err(refusal) if was_refused(&refusal) => {
-                        self.with(DriverSslMode::Disable, NoTls).await.map_err(|_| refusal)
+                        self.with(DriverSslMode::Disable, NoTls, heard).await.map_err(|_| refusal)
                     }
                     answer => answer,
                 },
                 SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => {
-                    self.with(DriverSslMode::Require, self.tls.clone()).await
+                    self.with(DriverSslMode::Require, self.tls.clone(), heard).await
                 }
             }
         };
@@ -102,7 +117,12 @@ impl Connector {
         Ok((Connection { client, prepared, answer_timeout: self.answer_timeout }, carrier))
     }
 
-    async fn with<T>(&self, mode: DriverSslMode, tls: T) -> Result<(Client, Carrier), tokio_postgres::Error>
+    async fn with<T>(
+        &self,
+        mode: DriverSslMode,
+        tls: T,
+        heard: Option<&Arc<Notify>>,
+    ) -> Result<(Client, Carrier), tokio_postgres::Error>
     where
         T: MakeTlsConnect<Socket> + Send,
         T::Stream: Send + 'static,
@@ -111,8 +131,19 @@ impl Connector {
     {
         let mut config = self.config.clone();
         config.ssl_mode(mode);
-        let (client, connection) = config.connect(tls).await?;
-        Ok((client, Box::pin(connection)))
+        let (client, mut connection) = config.connect(tls).await?;
+        let Some(heard) = heard.cloned() else { return Ok((client, Box::pin(connection))) };
+        let carrier = std::future::poll_fn(move |context| {
+            loop {
+                match std::task::ready!(connection.poll_message(context)) {
+                    Some(Ok(AsyncMessage::Notification(_))) => heard.notify_one(),
+                    Some(Ok(_)) => {}
+                    Some(Err(lost)) => return Poll::Ready(Err(lost)),
+                    None => return Poll::Ready(Ok(())),
+                }
+            }
+        });
+        Ok((client, Box::pin(carrier)))
     }
 }
 

@@ -304,7 +304,11 @@ fn aliases(draft: &mut Draft<'_>, database: &Database) {
     for (model, aliases) in &database.tables {
         let name = model.rsplit('.').next().unwrap_or(model);
         if let Some(write) = aliases.write.as_deref().filter(|write| *write != database.alias) {
-            let views = if name == "Token" { &[View::ObtainAuthToken] } else { View::SIMPLE_JWT };
+            let views = match name {
+                "Token" => &[View::ObtainAuthToken],
+                "AuthToken" => View::KNOX,
+                _ => View::SIMPLE_JWT,
+            };
             draft.add(Finding::stays(
                 "token-database",
                 views,

@@ -4,7 +4,7 @@ use toml::Value;
 
 use super::super::document::array;
 use super::super::found::{Class, Found, RestFramework};
-use super::{Draft, Finding, View, sessions};
+use super::{Draft, Finding, View, knox, sessions};
 
 /// Stock renderers and parsers by their name here.
 const RENDERERS: &[(&str, &str)] = &[
@@ -77,7 +77,7 @@ pub(super) fn rest_framework(draft: &mut Draft<'_>, found: &Found) {
 
 fn authentication(draft: &mut Draft<'_>, framework: &RestFramework, found: &Found) {
     let has_authtoken = found.django.installed_apps.iter().any(|app| app == "rest_framework.authtoken");
-    let jwt_is_usable = draft.kept_by(View::TokenVerify).iter().all(|id| !matches!(*id, "jwt-algorithm" | "jwk-url"));
+    let jwt_is_usable = draft.kept_by(View::TokenVerify).iter().all(|id| !matches!(*id, "jwt-algorithm" | "jwt-key"));
     let logs_in = draft.kept_by(View::ObtainAuthToken).is_empty();
     let mut schemes: Vec<Value> = Vec::new();
     let mut missed = Vec::new();
@@ -86,6 +86,9 @@ fn authentication(draft: &mut Draft<'_>, framework: &RestFramework, found: &Foun
             // Basic looks users up and checks passwords as a login does.
             Some(Value::String(name)) if name == "basic" && !logs_in => missed.push(class.class.as_str()),
             Some(Value::String(name)) if name == "session" && !sessions::are_readable(found) => {
+                missed.push(class.class.as_str());
+            }
+            Some(Value::String(name)) if name == "knox" && !knox::is_served(draft, found) => {
                 missed.push(class.class.as_str());
             }
             Some(Value::String(name)) if name.starts_with("jwt") && !jwt_is_usable => missed.push(class.class.as_str()),
@@ -99,6 +102,14 @@ fn authentication(draft: &mut Draft<'_>, framework: &RestFramework, found: &Foun
         array(schemes),
         "DEFAULT_AUTHENTICATION_CLASSES",
     );
+    if !missed.is_empty() && found.views.iter().any(|view| view.kind == View::KnoxLogin.key()) {
+        draft.add(Finding::stays(
+            "knox-login-classes",
+            &[View::KnoxLogin],
+            format!("Knox's login lets in whom DEFAULT_AUTHENTICATION_CLASSES does, among them {}", missed.join(", ")),
+            "Clients that log in by one of these would be refused. Knox's login stays with Django; the tokens it gives out work here.",
+        ));
+    }
     if !missed.is_empty() {
         draft.add(Finding::differs(
             "authentication-classes",
@@ -122,6 +133,7 @@ fn scheme(class: &Class) -> Option<Value> {
         | "rest_framework_simplejwt.authentication.JWTTokenUserAuthentication" => "jwt_stateless",
         "rest_framework.authentication.BasicAuthentication" => "basic",
         "rest_framework.authentication.SessionAuthentication" => "session",
+        "knox.auth.TokenAuthentication" => "knox",
         "rest_framework.authentication.TokenAuthentication" => {
             let keyword = class.keyword.as_deref().unwrap_or("Token");
             let table = class.table.as_ref().map_or("authtoken_token", |table| table.table.as_str());

@@ -1,5 +1,6 @@
 //! `[simple_jwt]`: SimpleJWT's settings as they take effect.
 
+use countersign_formats::jwt::{Algorithm, SigningKey, VerifyingKey};
 use serde_json::Value;
 
 use super::super::document::{array, length};
@@ -88,30 +89,73 @@ fn carry(draft: &mut Draft<'_>, key: &'static str, setting: &str, kind: Kind, va
 }
 
 fn algorithm(draft: &mut Draft<'_>, jwt: &SimpleJwt) {
-    match jwt.values.get("ALGORITHM").and_then(Value::as_str) {
-        None | Some("HS256") => {}
-        Some(name @ ("HS384" | "HS512")) => {
-            draft.document.set("simple_jwt", "algorithm", name, origin("ALGORITHM"));
-        }
-        Some(other) => {
-            draft.add(Finding::stays(
-                "jwt-algorithm",
-                View::SIMPLE_JWT,
-                format!("ALGORITHM is {other}"),
-                "This version of Countersign has HS256, HS384 and HS512. The JWT paths stay with Django.",
-            ));
-            // What SIGNING_KEY holds then is no HMAC key.
-            return;
+    let name = jwt.values.get("ALGORITHM").and_then(Value::as_str).unwrap_or("HS256");
+    let Ok(algorithm) = name.parse::<Algorithm>() else {
+        draft.add(Finding::stays(
+            "jwt-algorithm",
+            View::SIMPLE_JWT,
+            format!("ALGORITHM is {name}"),
+            "Countersign has no such algorithm. The JWT paths stay with Django.",
+        ));
+        // What SIGNING_KEY holds then is nothing Countersign could use.
+        return;
+    };
+    // With shared secrets SimpleJWT looks at no address.
+    if let Some(url) = jwt.hooks.get("JWK_URL").cloned().flatten().filter(|_| !algorithm.is_hmac()) {
+        draft.document.set("simple_jwt", "algorithm", name, origin("ALGORITHM"));
+        draft.document.set("simple_jwt", "jwk_url", url.as_str(), origin("JWK_URL"));
+        draft.add(Finding::stays(
+            "jwt-signing-key",
+            View::SIGNING,
+            "JWK_URL is set: this project verifies tokens that another makes",
+            "Countersign verifies them too, and gives out none.",
+        ));
+        return;
+    }
+    let mut keys = vec![("signing_key", "COUNTERSIGN_SIMPLE_JWT__SIGNING_KEY", "SIGNING_KEY", &jwt.signing_key)];
+    if !algorithm.is_hmac() {
+        keys.push(("verifying_key", "COUNTERSIGN_SIMPLE_JWT__VERIFYING_KEY", "VERIFYING_KEY", &jwt.verifying_key));
+        let signing = jwt.signing_key.as_ref().map(|key| SigningKey::read(algorithm, key.expose()).map(|_| ()));
+        let verifying = jwt.verifying_key.as_ref().map(|key| VerifyingKey::read(algorithm, key.expose()).map(|_| ()));
+        for (setting, read) in [("SIGNING_KEY", signing), ("VERIFYING_KEY", verifying)] {
+            if let Some(Err(error)) = read {
+                draft.add(Finding::stays(
+                    "jwt-key",
+                    View::SIMPLE_JWT,
+                    format!("{setting} {error}"),
+                    "The JWT paths stay with Django until it has a key that Countersign takes.",
+                ));
+                return;
+            }
         }
     }
-    if let Some(key) = &jwt.signing_key {
-        let item = SecretItem {
-            file: "signing_key",
-            variable: "COUNTERSIGN_SIMPLE_JWT__SIGNING_KEY",
-            value: key.clone(),
-            meaning: "SIMPLE_JWT[\"SIGNING_KEY\"]".to_owned(),
-        };
-        draft.secret("simple_jwt", "signing_key_file", item, &origin("SIGNING_KEY"));
+    if !algorithm.is_hmac() && jwt.verifying_key.is_none() && jwt.signing_key.is_none() {
+        draft.add(Finding::stays(
+            "jwt-key",
+            View::SIMPLE_JWT,
+            format!("ALGORITHM is {name}, without SIGNING_KEY and VERIFYING_KEY"),
+            "No token can be valid, in Django as well.",
+        ));
+        return;
+    }
+    if !algorithm.is_hmac() && jwt.signing_key.is_none() {
+        draft.add(Finding::stays(
+            "jwt-signing-key",
+            View::SIGNING,
+            format!("ALGORITHM is {name}, without SIGNING_KEY: this project verifies tokens that another makes"),
+            "Countersign verifies them too, and gives out none.",
+        ));
+    }
+    if name != "HS256" {
+        draft.document.set("simple_jwt", "algorithm", name, origin("ALGORITHM"));
+    }
+    for (file, variable, setting, key) in keys {
+        let Some(key) = key else { continue };
+        // The line end after a PEM block means nothing; that of a shared secret is part of it.
+        let value = if algorithm.is_hmac() { key.clone() } else { key.trimmed() };
+        let item = SecretItem { file, variable, value, meaning: format!("SIMPLE_JWT[\"{setting}\"]") };
+        let key = if file == "signing_key" { "signing_key_file" } else { "verifying_key_file" };
+        draft.secret("simple_jwt", key, item, &origin(setting));
     }
 }
 
@@ -204,14 +248,6 @@ fn hooks(draft: &mut Draft<'_>, jwt: &SimpleJwt) {
             View::ISSUING,
             format!("JSON_ENCODER is {encoder}"),
             "If it matters only for custom claims, --accept json-encoder: Countersign writes the standard claims as SimpleJWT does.",
-        ));
-    }
-    if hook("JWK_URL").is_some() {
-        draft.add(Finding::stays(
-            "jwk-url",
-            View::SIMPLE_JWT,
-            "JWK_URL is set: tokens are verified with keys from another server",
-            "This version of Countersign has no key sets. The JWT paths stay with Django.",
         ));
     }
     if let Some(class) = hook("TOKEN_USER_CLASS") {

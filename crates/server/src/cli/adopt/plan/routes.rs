@@ -46,7 +46,8 @@ pub(super) fn routes(draft: &mut Draft<'_>, found: &Found) -> Vec<Route> {
         routes.push(route);
     }
     absent(draft, found);
-    for view in View::ALL.iter().copied() {
+    let has_knox = found.django.installed_apps.iter().any(|app| app == "knox");
+    for view in View::ALL.iter().copied().filter(|view| has_knox || !View::KNOX.contains(view)) {
         let carried = routes.iter().find(|route| route.view == Some(view) && route.to == Destination::Countersign);
         let path = carried.and_then(|route| route.path.clone()).unwrap_or_default();
         let comment = match carried {
@@ -56,19 +57,19 @@ pub(super) fn routes(draft: &mut Draft<'_>, found: &Found) -> Vec<Route> {
         };
         draft.document.set("paths", view.key(), path, comment);
     }
-    if found.django.installed_apps.iter().any(|app| app == "knox") {
-        for key in ["knox_login", "knox_logout", "knox_logoutall"] {
-            draft.document.set("paths", key, "", "stays with Django");
+    let misread = draft.findings.iter().find(|finding| MISREAD_USERS.contains(&finding.id)).map(|finding| finding.id);
+    if let Some(id) = misread {
+        for key in ["whoami", "sessions", "sessions_logout_all", "sessions_logout_others"] {
+            draft.document.set("paths", key, "", format!("{id}: who is let in is for Django to say"));
         }
     }
-    let misread = draft.findings.iter().find(|finding| MISREAD_USERS.contains(&finding.id));
-    if let Some(id) = misread.map(|finding| finding.id) {
-        draft.document.set("paths", "whoami", "", format!("{id}: who is let in is for Django to say"));
-    } else if routes
-        .iter()
-        .any(|route| route.to == Destination::Countersign && route.path.as_deref() == Some("/api/whoami/"))
-    {
-        draft.document.set("paths", "whoami", "", "its usual path is taken");
+    let is_taken = |path: &str| {
+        routes.iter().any(|route| route.to == Destination::Countersign && route.path.as_deref() == Some(path))
+    };
+    for (key, path) in [("whoami", "/api/whoami/"), ("sessions", "/api/sessions/")] {
+        if misread.is_none() && is_taken(path) {
+            draft.document.set("paths", key, "", "its usual path is taken");
+        }
     }
     throttles::throttles(draft, found, &routes);
     routes
@@ -87,12 +88,6 @@ fn route(draft: &mut Draft<'_>, found: &Found, view: &found::View, others: &[Rou
             problems.extend(changed(found, view, kind));
             problems.extend(throttles::missed(&throttles, view));
         }
-        None if view.kind.starts_with("knox") => problems.push(stays(
-            "knox",
-            view,
-            "is Knox's",
-            "adopt does not carry Knox's views over: they stay with Django. To serve them, set [knox] and paths.knox_login, knox_logout and knox_logoutall by hand.",
-        )),
         None => problems.push(stays(
             "other-package",
             view,
@@ -203,17 +198,24 @@ fn changed(found: &Found, view: &found::View, kind: View) -> Vec<Finding> {
 fn policy(found: &Found, view: &found::View, kind: View) -> Vec<Finding> {
     let mut problems = Vec::new();
     let policies = &view.policies;
-    let is_open = |class: &Class| class.stock() == Some("rest_framework.permissions.AllowAny");
+    let is_knox = View::KNOX.contains(&kind);
+    let usual_permission =
+        if is_knox { "rest_framework.permissions.IsAuthenticated" } else { "rest_framework.permissions.AllowAny" };
     let mut own: Vec<String> = Vec::new();
-    let permissions: Vec<&str> =
-        policies.permissions.iter().filter(|class| !is_open(class)).map(|class| class.class.as_str()).collect();
-    if !permissions.is_empty() {
+    let permissions: Vec<&str> = policies
+        .permissions
+        .iter()
+        .filter(|class| class.stock() != Some(usual_permission))
+        .map(|class| class.class.as_str())
+        .collect();
+    if !permissions.is_empty() || (is_knox && policies.permissions.is_empty()) {
         own.push(format!("permission_classes {}", permissions.join(", ")));
     }
     let defaults = found.rest_framework.as_ref().map(|framework| &framework.defaults);
     let names = |classes: &[Class]| classes.iter().map(|class| class.class.clone()).collect::<Vec<_>>();
     let usual = match (kind, defaults) {
-        (View::ObtainAuthToken, Some(defaults)) => names(&defaults.authentication),
+        (View::ObtainAuthToken | View::KnoxLogin, Some(defaults)) => names(&defaults.authentication),
+        (View::KnoxLogout | View::KnoxLogoutall, _) => vec!["knox.auth.TokenAuthentication".to_owned()],
         _ => Vec::new(),
     };
     if names(&policies.authentication) != usual {

@@ -26,16 +26,16 @@ fn plan_with(found: &Value, secrets: SecretsIn, accept: &[&str]) -> Plan {
     Plan::make(&found, &Choices { bind: "127.0.0.1:8001", secrets, accept: &accept, folder })
 }
 
-fn ids(plan: &Plan, effect: Effect) -> Vec<&'static str> {
+pub(super) fn ids(plan: &Plan, effect: Effect) -> Vec<&'static str> {
     plan.findings.iter().filter(|finding| finding.effect == effect).map(|finding| finding.id).collect()
 }
 
-fn carried(plan: &Plan) -> Vec<&'static str> {
+pub(super) fn carried(plan: &Plan) -> Vec<&'static str> {
     plan.carried().map(|(view, _, _)| view.key()).collect()
 }
 
 /// The lines of the configuration under a table, comments cut off.
-fn table(plan: &Plan, name: &str) -> Vec<String> {
+pub(super) fn table(plan: &Plan, name: &str) -> Vec<String> {
     let text = plan.document.text();
     let lines = text.lines().skip_while(|line| *line != format!("[{name}]")).skip(1);
     lines
@@ -99,6 +99,43 @@ fn secrets_in_the_environment_leave_no_key() {
     let text = plan.document.text();
     assert!(text.contains("database_url_file = \"/etc/site/database_url\"") && !text.contains("hunter2"), "{text}");
     assert_eq!(table(&plan, "simple_jwt"), ["signing_key_file = \"/etc/site/signing_key\""]);
+}
+
+/// Keys of a pair are read first, and go where secrets go.
+#[test]
+fn key_pairs_are_carried_over() {
+    macro_rules! key_file {
+        ($name:literal) => {
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/keys/", $name))
+        };
+    }
+    let mut found = stock();
+    found["simple_jwt"]["values"]["ALGORITHM"] = json!("ES256");
+    found["simple_jwt"]["signing_key"] = json!(key_file!("p256.sec1.pem"));
+    found["simple_jwt"]["verifying_key"] = json!(key_file!("p256.spki.pem"));
+    let complete = plan_with(&found, SecretsIn::File, &[]);
+    assert!(complete.findings.is_empty(), "{:?}", complete.findings);
+    assert_eq!(
+        table(&complete, "simple_jwt"),
+        [
+            "algorithm = \"ES256\"",
+            "signing_key_file = \"/etc/site/signing_key\"",
+            "verifying_key_file = \"/etc/site/verifying_key\"",
+        ]
+    );
+    found["simple_jwt"]["signing_key"] = Value::Null;
+    let public = plan_with(&found, SecretsIn::File, &[]);
+    let ids: Vec<_> = public.findings.iter().map(|finding| finding.id).collect();
+    assert_eq!(ids, ["jwt-signing-key"]);
+    found["simple_jwt"]["verifying_key"] = json!(key_file!("p384.spki.pem"));
+    let unfit = plan_with(&found, SecretsIn::File, &[]);
+    let ids: Vec<_> = unfit.findings.iter().map(|finding| finding.id).collect();
+    assert_eq!(ids, ["jwt-key", "authentication-classes"]);
+    found["simple_jwt"]["hooks"]["JWK_URL"] = json!("https://keys.example/jwks");
+    let fetching = plan_with(&found, SecretsIn::File, &[]);
+    assert_eq!(table(&fetching, "simple_jwt"), ["algorithm = \"ES256\"", "jwk_url = \"https://keys.example/jwks\""]);
+    let ids: Vec<_> = fetching.findings.iter().map(|finding| finding.id).collect();
+    assert_eq!(ids, ["jwt-signing-key"]);
 }
 
 #[test]
@@ -212,12 +249,12 @@ fn code_of_the_project_stays_with_django() {
         ("/hashers/2/overrides", json!(["encode"]), "password-hasher", REFRESH),
         ("/backends/0/overrides", json!(["authenticate"]), "authentication-backend", REFRESH),
         ("/rest_framework/exception_handler", json!("site.handler"), "exception-handler", &[]),
-        ("/simple_jwt/values/ALGORITHM", json!("RS256"), "jwt-algorithm", DRF),
+        ("/simple_jwt/values/ALGORITHM", json!("RS257"), "jwt-algorithm", DRF),
+        ("/simple_jwt/values/ALGORITHM", json!("RS256"), "jwt-key", DRF),
         ("/simple_jwt/values/LEEWAY", json!(500), "leeway", DRF),
         ("/simple_jwt/values/ACCESS_TOKEN_LIFETIME", json!(0.0), "token-lifetime", DRF),
         ("/simple_jwt/values/JTI_CLAIM", Value::Null, "jti-claim", DRF),
         ("/simple_jwt/hooks/USER_AUTHENTICATION_RULE", json!("site.rule"), "user-authentication-rule", DRF),
-        ("/simple_jwt/hooks/JWK_URL", json!("https://keys.example"), "jwk-url", DRF),
         ("/views/1/overrides", json!(["post"]), "view-override", &["obtain_auth_token", "token_refresh"]),
         ("/views/1/decorators", json!(["site/limits.py"]), "view-decorator", &["obtain_auth_token", "token_refresh"]),
         (
@@ -235,7 +272,6 @@ fn code_of_the_project_stays_with_django() {
             "view-policy",
             &["obtain_auth_token", "token_refresh"],
         ),
-        ("/views/0/kind", json!("knox_login"), "knox", &["token_obtain_pair", "token_refresh"]),
         ("/database/vendor", json!("mysql"), "database-engine", &[]),
     ] {
         let mut found = stock();

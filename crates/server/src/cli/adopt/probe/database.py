@@ -29,7 +29,8 @@ def database():
     name = given.get("NAME")
     if connection.vendor == "sqlite" and name and not str(name).startswith(("file:", ":memory:")):
         name = os.path.abspath(str(name))
-    tables = alias_of("rest_framework.authtoken.models.Token", "rest_framework_simplejwt.token_blacklist.models.OutstandingToken")
+    tables = alias_of("rest_framework.authtoken.models.Token", "rest_framework_simplejwt.token_blacklist.models.OutstandingToken",
+                      "knox.models.AuthToken")
     tables["user"] = {"read": router.db_for_read(user), "write": alias}
     found = {
         "alias": alias,

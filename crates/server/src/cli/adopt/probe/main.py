@@ -56,6 +56,7 @@ def observe():
             ("simple_jwt", "rest_framework_simplejwt", simple_jwt),
         ):
             document[name] = read() if find_spec(package) else None
+        document["knox"] = knox() if apps.is_installed("knox") else None
         document["views"] = views()
     except Exception as error:
         fail("project", error)

@@ -10,6 +10,10 @@ SESSION_KEYS = (
     "SESSION_ENGINE", "SESSION_SERIALIZER", "SESSION_COOKIE_NAME", "SESSION_COOKIE_DOMAIN", "CSRF_COOKIE_NAME", "CSRF_COOKIE_DOMAIN",
     "CSRF_HEADER_NAME", "CSRF_USE_SESSIONS", "CSRF_TRUSTED_ORIGINS", "ALLOWED_HOSTS", "SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST",
 )
+KNOX_KEYS = (
+    "AUTH_TOKEN_CHARACTER_LENGTH", "TOKEN_TTL", "TOKEN_LIMIT_PER_USER", "AUTO_REFRESH", "AUTO_REFRESH_MAX_TTL", "MIN_REFRESH_INTERVAL",
+    "AUTH_HEADER_PREFIX", "TOKEN_PREFIX",
+)
 HASHERS = ("PBKDF2PasswordHasher", "PBKDF2SHA1PasswordHasher", "Argon2PasswordHasher", "BCryptSHA256PasswordHasher", "BCryptPasswordHasher",
            "ScryptPasswordHasher", "MD5PasswordHasher")
 # Attributes of hashers that are work factors; anything else a subclass changes is code.
@@ -53,8 +57,26 @@ def simple_jwt():
     return {
         "values": values,
         "signing_key": None if signing == text(settings.SECRET_KEY) else signing,
+        "verifying_key": text(attempt(getattr, api_settings, "VERIFYING_KEY")) or None,
         "auth_token_classes": [{"class": dotted(cls), "stock": names.get(id(cls))} for cls in attempt(getattr, api_settings, "AUTH_TOKEN_CLASSES") or ()],
         "hooks": hooks,
+    }
+
+
+def knox():
+    from knox.models import get_token_model
+    from knox.settings import knox_settings
+
+    values = {key: plain(getattr(knox_settings, key)) for key in KNOX_KEYS if hasattr(knox_settings, key)}
+    algorithm = getattr(knox_settings, "SECURE_HASH_ALGORITHM", None)
+    serializer = getattr(knox_settings, "USER_SERIALIZER", None)
+    expiry = getattr(knox_settings, "EXPIRY_DATETIME_FORMAT", None)
+    return {
+        "values": values,
+        "algorithm": text(attempt(lambda: algorithm().name)) if callable(algorithm) else None,
+        "user_serializer": None if serializer is None else dotted(serializer),
+        "expiry_format": None if expiry is None else text(expiry),
+        "stock_model": attempt(lambda: dotted(get_token_model()) == "knox.models.AuthToken", default=False),
     }
 
 

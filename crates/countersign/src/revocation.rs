@@ -1,0 +1,214 @@
+//! Which valid tokens are refused: marks on users, sessions and single tokens, kept in memory and fed from the database
+//! (`docs/sessions.md`). A check reads no more than two atomics while there are no marks, and never waits for a write.
+//!
+//! What is known is never older than `max_staleness`: each read of the database vouches for the time since it began, on a stopwatch that
+//! no clock change moves. Where the last one is longer ago, a check waits for the next, and is refused if that fails.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hash};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use countersign_store::{Against, IdType, Mark, MarkKind, StoreError, UserId};
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{Notify, watch};
+use tokio::task::AbortHandle;
+
+use crate::settings::{SessionSettings, WhenFeedLost};
+
+mod check;
+mod feed;
+mod marks;
+
+pub(crate) use check::made_at;
+use marks::{Key, Marks};
+
+/// How long after a mark can have met its last token it is kept, for clocks that are wrong.
+const MARGIN: SignedDuration = SignedDuration::from_hours(1);
+/// The least time for which a check waits for news.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// See the [module](self).
+pub(crate) struct Revocations {
+    marks: ArcSwap<Marks>,
+    has_marks: AtomicBool,
+    /// Until when what is known is fresh: nanoseconds on the stopwatch.
+    fresh_until: AtomicU64,
+    stopwatch: Instant,
+    /// Held by whoever replaces the marks.
+    replacing: Mutex<()>,
+    hasher: RandomState,
+    /// What `USER_ID_FIELD` is.
+    id_type: IdType,
+    /// How old a token can be whose marks are all in memory.
+    horizon: SignedDuration,
+    max_staleness: Duration,
+    when_lost: WhenFeedLost,
+    /// How often was read, and whether the last read failed.
+    reads: watch::Sender<Reads>,
+    /// Somebody waits for news.
+    wanted: Arc<Notify>,
+    feeding: Mutex<Option<AbortHandle>>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Reads {
+    failed: bool,
+}
+
+/// A user as tokens name it, whichever way it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Subject<'s> {
+    Number(i64),
+    Uuid(u128),
+    Text(&'s str),
+}
+
+/// How many marks are held, and in how many bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RevocationStats {
+    /// Marks on users, sessions and tokens.
+    pub marks: usize,
+    /// Bytes that they take.
+    pub bytes: usize,
+}
+
+/// What is known may be old, and the database does not say more.
+#[derive(Debug, thiserror::Error)]
+#[error("which sessions have ended is not known since the database was last read; tokens are refused until it can be")]
+struct Behind;
+
+impl Revocations {
+    fn new(settings: &SessionSettings, id_type: IdType, lifetime: SignedDuration) -> Self {
+        Self {
+            marks: ArcSwap::default(),
+            has_marks: AtomicBool::new(false),
+            fresh_until: AtomicU64::new(0),
+            stopwatch: Instant::now(),
+            replacing: Mutex::new(()),
+            hasher: RandomState::new(),
+            id_type,
+            horizon: lifetime,
+            max_staleness: settings.max_staleness,
+            when_lost: settings.when_feed_lost,
+            reads: watch::Sender::new(Reads::default()),
+            wanted: Arc::default(),
+            feeding: Mutex::new(None),
+        }
+    }
+
+    /// Whether what is known at this moment is known closely enough.
+    fn is_fresh(&self) -> bool {
+        self.is_fresh_at(self.stopwatch.elapsed())
+    }
+
+    fn is_fresh_at(&self, elapsed: Duration) -> bool {
+        nanoseconds(elapsed) <= self.fresh_until.load(Ordering::Acquire)
+    }
+
+    /// Everything committed before `elapsed` is known.
+    fn vouch(&self, elapsed: Duration) {
+        self.fresh_until.store(nanoseconds(elapsed + self.max_staleness), Ordering::Release);
+        self.reads.send_modify(|reads| reads.failed = false);
+    }
+
+    /// Waits until what is known is fresh.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when it cannot be made so, unless the settings say to go on.
+    async fn catch_up(&self) -> Result<(), StoreError> {
+        let mut reads = self.reads.subscribe();
+        let news = async {
+            loop {
+                if self.is_fresh() {
+                    return true;
+                }
+                if reads.borrow_and_update().failed {
+                    return false;
+                }
+                self.wanted.notify_one();
+                if reads.changed().await.is_err() {
+                    return false;
+                }
+            }
+        };
+        let is_fresh = tokio::time::timeout(self.max_staleness.max(PATIENCE), news).await.unwrap_or(false);
+        match self.when_lost {
+            WhenFeedLost::Refuse if !is_fresh => Err(StoreError::Unavailable { cause: Arc::new(Behind) }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes marks in: at once, also before they come back from the database.
+    pub(crate) fn add(&self, marks: &[Mark]) {
+        if marks.is_empty() {
+            return;
+        }
+        let all = marks.iter().filter(|mark| mark.kind == MarkKind::All).map(|mark| mark.not_before).max();
+        let keyed: Vec<(Key, i64)> = marks
+            .iter()
+            .filter(|mark| mark.kind != MarkKind::All)
+            .map(|mark| (self.key_of(mark), mark.not_before))
+            .collect();
+        let _alone = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.marks.store(Arc::new(self.marks.load().with(all, &keyed)));
+        self.has_marks.store(true, Ordering::Release);
+    }
+
+    /// What stands in memory against a token.
+    fn against(&self, marks: &Marks, user: Option<Subject<'_>>, jti: Option<&str>, sid: Option<&str>) -> Against {
+        let of_user = |kind| user.and_then(|user| marks.get(self.key(kind, user)));
+        let is_marked = |kind, text: Option<&str>| text.is_some_and(|text| marks.get(self.key(kind, text)).is_some());
+        Against {
+            all: marks.all(),
+            user: of_user(MarkKind::User),
+            bare: of_user(MarkKind::Bare),
+            token: is_marked(MarkKind::Token, jti),
+            session: is_marked(MarkKind::Session, sid),
+        }
+    }
+
+    fn key_of(&self, mark: &Mark) -> Key {
+        match mark.kind {
+            MarkKind::User | MarkKind::Bare => match self.id_type.parse(&mark.subject) {
+                Some(UserId::Integer(id)) => self.key(mark.kind, Subject::Number(id)),
+                Some(UserId::Uuid(id)) => self.key(mark.kind, Subject::Uuid(id)),
+                _ => self.key(mark.kind, Subject::Text(&mark.subject)),
+            },
+            _ => self.key(mark.kind, &*mark.subject),
+        }
+    }
+
+    fn key(&self, kind: MarkKind, subject: impl Hash) -> Key {
+        Key::of(self.hasher.hash_one((kind, subject)))
+    }
+
+    pub(crate) fn stats(&self) -> RevocationStats {
+        let marks = self.marks.load();
+        RevocationStats { marks: marks.len(), bytes: marks.bytes() }
+    }
+}
+
+impl Drop for Revocations {
+    fn drop(&mut self) {
+        if let Some(feeding) = self.feeding.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
+            feeding.abort();
+        }
+    }
+}
+
+/// The instant before which no token begins that could still be accepted, in milliseconds.
+fn oldest_of_use(now: Timestamp, horizon: SignedDuration) -> i64 {
+    let margin = horizon.saturating_add(MARGIN);
+    now.checked_sub(margin).map_or(i64::MIN, Timestamp::as_millisecond)
+}
+
+fn nanoseconds(elapsed: Duration) -> u64 {
+    u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,277 @@
+//! Rows that have expired, deleted a small batch at a time, each in a short transaction of its own.
+//!
+//! Our own tables have an index on when a row ends. Django's tables of tokens have none, and are walked along their primary keys.
+
+use jiff::Timestamp;
+
+use crate::driver::{Driver, Sharing, Transaction};
+use crate::outstanding::{FLUSH_BLACKLISTED, FLUSH_OUTSTANDING};
+use crate::value::{Row, Value};
+use crate::{Store, StoreError};
+
+/// The next rows along the primary key of `outstandingtoken`, and the first of their ends.
+pub(crate) const PRUNE_OUTSTANDING_LOOK: &str = "
+    SELECT max(s.id), min(s.expires_at) FROM (
+        SELECT o.id, o.expires_at FROM token_blacklist_outstandingtoken o
+        WHERE o.id > CAST($1 AS bigint) ORDER BY o.id LIMIT $2
+    ) s";
+
+/// The first end in a stretch: primary key of `outstandingtoken`.
+pub(crate) const PRUNE_OUTSTANDING_LEFT: &str = "
+    SELECT min(o.expires_at) FROM token_blacklist_outstandingtoken o WHERE o.id > CAST($1 AS bigint) AND o.id <= $2";
+
+/// The next rows along the primary key of `knox_authtoken`, and the first of their ends.
+pub(crate) const PRUNE_KNOX_LOOK: &str = "
+    SELECT max(s.digest), min(s.expiry) FROM (
+        SELECT k.digest, k.expiry FROM knox_authtoken k WHERE k.digest > $1 ORDER BY k.digest LIMIT $2
+    ) s";
+
+/// Expired tokens in a stretch: primary key of `knox_authtoken`.
+pub(crate) const PRUNE_KNOX: &str = "
+    DELETE FROM knox_authtoken WHERE digest > $1 AND digest <= $2 AND expiry <= $3";
+
+/// Sessions of Django's that have expired, some of them: index of `expire_date`, primary key.
+pub(crate) const PRUNE_DJANGO_SESSIONS: &str = "
+    DELETE FROM django_session WHERE session_key IN (
+        SELECT s.session_key FROM django_session s
+        WHERE s.expire_date >= $1 AND s.expire_date <= $2 ORDER BY s.expire_date LIMIT $3
+    ) RETURNING expire_date";
+
+/// Rotations whose tokens have expired, some of them: index of `expires_at`, primary key.
+pub(crate) const PRUNE_ROTATIONS: &str = "
+    DELETE FROM countersign_rotation WHERE parent_jti IN (
+        SELECT s.parent_jti FROM countersign_rotation s
+        WHERE s.expires_at >= $1 AND s.expires_at <= $2 ORDER BY s.expires_at LIMIT $3
+    ) RETURNING expires_at";
+
+/// Sessions of which no token lives, some of them: index of `keep_until`, primary key.
+pub(crate) const PRUNE_SESSIONS: &str = "
+    DELETE FROM countersign_session WHERE sid IN (
+        SELECT s.sid FROM countersign_session s
+        WHERE s.keep_until >= $1 AND s.keep_until <= $2 ORDER BY s.keep_until LIMIT $3
+    ) RETURNING keep_until";
+
+/// Old events, some of them: index of `at`, primary key.
+pub(crate) const PRUNE_EVENTS: &str = "
+    DELETE FROM countersign_event WHERE id IN (
+        SELECT s.id FROM countersign_event s WHERE s.at >= $1 AND s.at <= $2 ORDER BY s.at LIMIT $3
+    ) RETURNING at";
+
+/// Tokens of our own kind that have ended (each is good until its last instant), some of them: index of `expires_at`, primary key.
+pub(crate) const PRUNE_NATIVE_TOKENS: &str = "
+    DELETE FROM countersign_token WHERE digest IN (
+        SELECT s.digest FROM countersign_token s
+        WHERE s.expires_at >= $1 AND s.expires_at < $2 ORDER BY s.expires_at LIMIT $3
+    ) RETURNING expires_at";
+
+/// What was known of tokens that nobody has used for long, some of it: index of `keep_until`, primary key.
+pub(crate) const PRUNE_DEVICES: &str = "
+    DELETE FROM countersign_device WHERE id IN (
+        SELECT s.id FROM countersign_device s
+        WHERE s.keep_until >= $1 AND s.keep_until <= $2 ORDER BY s.keep_until LIMIT $3
+    ) RETURNING keep_until";
+
+/// A table with an index on when its rows end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IndexedTable {
+    /// `django_session`, by `expire_date`.
+    DjangoSessions,
+    /// `countersign_rotation`, by `expires_at`.
+    Rotations,
+    /// `countersign_session`, by `keep_until`.
+    Sessions,
+    /// `countersign_event`, by `at`.
+    Events,
+    /// `countersign_token`, by `expires_at`.
+    NativeTokens,
+    /// `countersign_device`, by `keep_until`.
+    Devices,
+}
+
+/// What became of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pruned<T> {
+    /// It was done.
+    Done(T),
+    /// Another process deletes at this moment (PostgreSQL), and nothing was done.
+    Taken,
+}
+
+/// A stretch of rows along a primary key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stretch<K> {
+    /// The last key in it.
+    pub last: K,
+    /// When the first of the rows that are left ends.
+    pub earliest: Option<Timestamp>,
+    /// Rows deleted, those that hang on them not counted.
+    pub deleted: u64,
+}
+
+/// Rows deleted by an index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slice {
+    /// How many.
+    pub deleted: u64,
+    /// When the last of them ended: where the next batch begins.
+    pub last: Timestamp,
+}
+
+impl Store {
+    /// Deletes refresh and sliding tokens that ended at or before `until`, with their blacklist rows, among the next `rows` after
+    /// an id; `None` at the end of the table.
+    ///
+    /// # Errors
+    /// [`StoreError::ForeignKeyViolation`] where a table unknown to us refers to one of them; then nothing was deleted. If the
+    /// database cannot be written.
+    pub async fn prune_outstanding(
+        &self,
+        after: i64,
+        until: Timestamp,
+        rows: u32,
+    ) -> Result<Option<Pruned<Stretch<i64>>>, StoreError> {
+        let look = self.look(PRUNE_OUTSTANDING_LOOK, Key::Id(after), rows, |row| row.integer_opt(0)).await?;
+        let Some((last, earliest)) = look else { return Ok(None) };
+        if earliest.is_none_or(|earliest| earliest > until) {
+            return Ok(Some(Pruned::Done(Stretch { last, earliest, deleted: 0 })));
+        }
+        let pruned = self
+            .driver()
+            .transaction(Sharing::Alone, move |mut transaction| {
+                Box::pin(async move {
+                    if !transaction.may_prune().await? {
+                        return Ok(Pruned::Taken);
+                    }
+                    let values = [after.into(), last.into(), until.into()];
+                    transaction.execute(FLUSH_BLACKLISTED, &values).await?;
+                    let deleted = transaction.execute(FLUSH_OUTSTANDING, &values).await?;
+                    let left = [after.into(), last.into()];
+                    let earliest =
+                        transaction.query_opt(PRUNE_OUTSTANDING_LEFT, &left, |row| row.instant_opt(0)).await?;
+                    Ok(Pruned::Done(Stretch { last, earliest: earliest.flatten(), deleted }))
+                })
+            })
+            .await?;
+        Ok(Some(pruned))
+    }
+
+    /// Deletes Knox's tokens that ended at or before `until` among the next `rows` after a digest; `None` at the end of the table.
+    ///
+    /// # Errors
+    /// As [`prune_outstanding`](Self::prune_outstanding).
+    pub async fn prune_knox(
+        &self,
+        after: &str,
+        until: Timestamp,
+        rows: u32,
+    ) -> Result<Option<Pruned<Stretch<String>>>, StoreError> {
+        let look = self.look(PRUNE_KNOX_LOOK, Key::Text(after.to_owned()), rows, |row| row.text_opt(0)).await?;
+        let Some((last, earliest)) = look else { return Ok(None) };
+        if earliest.is_none_or(|earliest| earliest > until) {
+            return Ok(Some(Pruned::Done(Stretch { last, earliest, deleted: 0 })));
+        }
+        let after = after.to_owned();
+        let pruned = self
+            .driver()
+            .transaction(Sharing::Alone, move |mut transaction| {
+                Box::pin(async move {
+                    if !transaction.may_prune().await? {
+                        return Ok(Pruned::Taken);
+                    }
+                    let values = [after.as_str().into(), last.as_str().into(), until.into()];
+                    let deleted = transaction.execute(PRUNE_KNOX, &values).await?;
+                    Ok(Pruned::Done(Stretch { last, earliest: None, deleted }))
+                })
+            })
+            .await?;
+        Ok(Some(pruned))
+    }
+
+    /// Deletes at most `rows` of those that ended from `from` to `until`, the oldest first; `None` where there are none.
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    pub async fn prune_indexed(
+        &self,
+        table: IndexedTable,
+        from: Timestamp,
+        until: Timestamp,
+        rows: u32,
+    ) -> Result<Pruned<Option<Slice>>, StoreError> {
+        let statement = match table {
+            IndexedTable::DjangoSessions => PRUNE_DJANGO_SESSIONS,
+            IndexedTable::Rotations => PRUNE_ROTATIONS,
+            IndexedTable::Sessions => PRUNE_SESSIONS,
+            IndexedTable::Events => PRUNE_EVENTS,
+            IndexedTable::NativeTokens => PRUNE_NATIVE_TOKENS,
+            IndexedTable::Devices => PRUNE_DEVICES,
+        };
+        self.driver()
+            .transaction(Sharing::Alone, move |mut transaction| {
+                Box::pin(async move {
+                    if !transaction.may_prune().await? {
+                        return Ok(Pruned::Taken);
+                    }
+                    let values = [from.into(), until.into(), i64::from(rows).into()];
+                    let ends = transaction.query(statement, &values, |row| row.instant(0)).await?;
+                    let last = ends.iter().max().copied();
+                    Ok(Pruned::Done(last.map(|last| Slice { deleted: ends.len() as u64, last })))
+                })
+            })
+            .await
+    }
+
+    /// The last key of the next stretch and the first end in it, read where no other read waits behind.
+    async fn look<K: Send + 'static>(
+        &self,
+        statement: &'static str,
+        after: Key,
+        rows: u32,
+        key: impl FnOnce(&Row<'_>) -> Result<Option<K>, StoreError> + Send + 'static,
+    ) -> Result<Option<(K, Option<Timestamp>)>, StoreError> {
+        let read = move |row: &Row<'_>| -> Result<Option<(K, Option<Timestamp>)>, StoreError> {
+            let Some(last) = key(row)? else { return Ok(None) };
+            Ok(Some((last, row.instant_opt(1)?)))
+        };
+        let found = match self.driver() {
+            Driver::Sqlite(_) => {
+                self.driver().query_opt(statement, &[after.value(), i64::from(rows).into()], read).await?
+            }
+            Driver::Postgres(_) => {
+                self.driver()
+                    .transaction(Sharing::OneStatement, move |mut transaction| {
+                        Box::pin(async move {
+                            transaction.query_opt(statement, &[after.value(), i64::from(rows).into()], read).await
+                        })
+                    })
+                    .await?
+            }
+        };
+        Ok(found.flatten())
+    }
+}
+
+/// Where a stretch begins.
+enum Key {
+    Id(i64),
+    Text(String),
+}
+
+impl Key {
+    fn value(&self) -> Value<'_> {
+        match self {
+            Self::Id(id) => (*id).into(),
+            Self::Text(text) => text.as_str().into(),
+        }
+    }
+}
+
+impl Transaction<'_> {
+    /// Whether nobody else deletes expired rows until this transaction ends; a unit on SQLite is alone anyway.
+    async fn may_prune(&mut self) -> Result<bool, StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(true),
+            Self::Postgres(session) => session.may_prune().await,
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! `negotiation` of `countersign-proof`, under libFuzzer.
+#![no_main]
+
+use countersign_proof::TARGETS;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    let target = TARGETS.iter().find(|target| target.name == "negotiation").expect("a target");
+    (target.check)(data);
+});
