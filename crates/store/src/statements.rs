@@ -55,19 +55,11 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
     }
     if apps.knox {
         let KnoxStatements { owner, insert, insert_below } = KnoxStatements::of(users);
-        rendered.extend([
-            ("knox_owner", owner),
-            ("knox_insert", insert),
-            ("knox_insert_below", insert_below),
-        ]);
+        rendered.extend([("knox_owner", owner), ("knox_insert", insert), ("knox_insert_below", insert_below)]);
     }
     if apps.countersign {
         let NativeStatements { owner, insert, insert_below } = NativeStatements::of(users);
-        rendered.extend([
-            ("native_owner", owner),
-            ("native_insert", insert),
-            ("native_insert_below", insert_below),
-        ]);
+        rendered.extend([("native_owner", owner), ("native_insert", insert), ("native_insert_below", insert_below)]);
     }
     if apps.token_blacklist {
         rendered.push(("record", record.record.clone()));
@@ -343,11 +335,16 @@ mod tests {
             (
                 "native_owner",
                 &[
-                    ("auth_user u", "(id = ($3)::integer)"),
+                    ("auth_user u", "(id = ($6)::integer)"),
                     ("countersign_token t", "(digest = $1)"),
                     ("countersign_token t_1", "(digest = $1)"),
                     ("countersign_token t_2", "(digest = $1)"),
                     ("countersign_token t_3", "(digest = $1)"),
+                    ("countersign_token t_4", "(digest = $1)"),
+                    (
+                        "countersign_revocation r",
+                        "((kind = 'owner'::text) AND (subject = $3) AND (not_before IS NOT NULL))",
+                    ),
                 ],
             ),
             ("SESSION", &[("django_session s", "((session_key)::text = $1)")]),
