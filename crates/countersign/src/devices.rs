@@ -118,7 +118,7 @@ impl Authority {
     }
 
     /// DRF's own token table, where that app is, and those of the schemes.
-    fn token_tables(&self, schemes: &[Scheme]) -> Vec<TokenTable> {
+    pub(crate) fn token_tables(&self, schemes: &[Scheme]) -> Vec<TokenTable> {
         let of_schemes = schemes.iter().filter_map(|scheme| match scheme {
             Scheme::Token { table, .. } => Some(table),
             _ => None,

@@ -117,7 +117,7 @@ impl Pruner {
                 let Some(deleted) = self.indexed(table, until).await? else { return Ok(None) };
                 counts.own += deleted;
             }
-            let (short, long) = self.authority.settings().simple_jwt.marks_until(now);
+            let (short, long) = self.authority.settings().marks_until(now);
             counts.own += self.authority.store().flush_revocations(short, long).await?;
         }
         if self.settings.django_tables && apps.sessions {

@@ -21,6 +21,7 @@ use crate::settings::{SessionSettings, WhenFeedLost};
 mod check;
 mod feed;
 mod marks;
+mod request;
 
 pub(crate) use check::made_at;
 use marks::{Key, Marks};

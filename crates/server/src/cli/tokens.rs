@@ -52,7 +52,7 @@ pub(super) async fn flush_expired(config: &Config) -> anyhow::Result<()> {
     if config.settings.apps.countersign && store.migration_state().await?.has_own_tables() {
         let sessions_until = now.checked_sub(SESSION_GRACE).unwrap_or(Timestamp::MIN);
         store.flush_families(now, sessions_until).await?;
-        let (short, long) = config.settings.simple_jwt.marks_until(now);
+        let (short, long) = config.settings.marks_until(now);
         store.flush_revocations(short, long).await?;
     }
     store.close().await;

@@ -3,10 +3,12 @@
 mod audit;
 mod canary;
 mod claims;
+mod clients;
 mod database;
 mod devices;
 mod exchanges;
 mod harness;
+mod introspection;
 mod keys;
 mod knox;
 mod logins;
