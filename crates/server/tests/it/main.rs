@@ -20,3 +20,4 @@ mod register;
 mod revocation;
 mod sessions;
 mod throttles;
+mod token_revocation;
