@@ -192,3 +192,35 @@ impl Authority {
 pub(crate) fn is_refusal(failure: &Failure) -> bool {
     failure.is_authentication() || matches!(failure, Failure::VerifiedBlacklisted | Failure::UnknownClient)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_leaves_nothing_out() {
+        let hints = [None, Some("access_token"), Some("refresh_token"), Some("pat"), Some("")];
+        for hint in hints {
+            let order = Reading::in_order(hint);
+            for reading in [Reading::Native, Reading::Access, Reading::Refresh, Reading::Token, Reading::Knox] {
+                assert_eq!(order.iter().filter(|other| **other == reading).count(), 1, "{hint:?} {reading:?}");
+            }
+            assert_eq!(order[0] == Reading::Refresh, hint == Some("refresh_token"));
+        }
+    }
+
+    #[test]
+    fn o4_what_no_header_can_show_is_no_token() {
+        for token in ["", " ", "a b", " a", "a\n", "a\u{0}", "\u{7f}", "a\tb"] {
+            assert!(!is_word(token), "{token:?}");
+        }
+        assert!(is_word("a.b-c") && is_word("\u{e9}"));
+    }
+
+    #[test]
+    fn only_a_refusal_is_the_end_of_a_token() {
+        assert!(is_refusal(&Failure::UnknownToken) && is_refusal(&Failure::JwtUserInactive));
+        let unavailable = countersign_store::StoreError::Busy;
+        assert!(!is_refusal(&Failure::Store(unavailable)) && !is_refusal(&Failure::AnotherClientsToken));
+    }
+}
