@@ -76,7 +76,7 @@ pub use authenticate::{Authentication, Credential, Identity, Principal, Scheme, 
 pub use authority::{AUTHTOKEN_TABLE, Authority, AuthorityBuilder};
 pub use client::{Caller, Client, ClientAddress, Credentials, place};
 pub use clients::{ClientRight, RegisteredClient};
-pub use devices::SessionInfo;
+pub use devices::{CurrentSession, SessionInfo};
 pub use failure::Failure;
 pub use hashing::HashingStats;
 pub use introspection::{Accepted, LiveToken};

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use crate::authenticate::{Credential, Identity, Scheme, Words, after_keyword, joined, words};
 use crate::client::Credentials;
 use crate::devices::id_of_native;
+use crate::revocation::has_begun_by;
 use crate::settings::NativeTokenSettings;
 use crate::{Authority, Failure};
 
@@ -99,10 +100,14 @@ impl Authority {
         let expires = settings.lifetime.and_then(|lifetime| now.checked_add(lifetime).ok());
         let digest = token.digest();
         let id = id_of_native(&digest);
-        let row = NewNativeToken { digest, user: user.id, place, created: now, expires };
+        let row = NewNativeToken { digest: digest.clone(), user: user.id.clone(), place, created: now, expires };
         let idle_since = settings.idle_lifetime.and_then(|idle| now.checked_sub(idle).ok());
         if !self.store().native_login(row, settings.limit_per_user, idle_since).await? {
             return Err(Failure::TooManyTokens);
+        }
+        if !self.is_as_verified(&user).await? {
+            self.store().native_delete(&digest).await?;
+            return Err(Failure::NoActiveAccount);
         }
         Ok(NativeLogin { token, id, expires })
     }
@@ -119,11 +124,13 @@ impl Authority {
 }
 
 impl NativeTokenSettings {
-    /// Whether a token lets its owner in: it is not too old and was used lately enough. It is good in its last instant.
+    /// Whether a token lets its owner in: it is not too old, was used lately enough, and its user has not been changed since. It is
+    /// good in its last instant.
     pub(crate) fn check(&self, token: &NativeOwner, now: Timestamp) -> Result<(), Failure> {
         match self.end(token.created, token.expires, token.last_seen) {
             Some(end) if end < now => Err(Failure::UnknownToken),
             _ if !token.user.is_active => Err(Failure::InactiveUser),
+            _ if has_begun_by(Some(token.created), token.not_before) => Err(Failure::UnknownToken),
             _ => Ok(()),
         }
     }

@@ -36,7 +36,7 @@ pub(crate) async fn answer(
             Ok(Answer::Json(Value::Object(introspection(authority, live.as_ref()))))
         }
         ClientRight::Revoke => {
-            authority.revoke(token, hint, accepted, registered, client).await?;
+            authority.revoke(token, hint, registered, client).await?;
             Ok(Answer::Done)
         }
     }

@@ -13,8 +13,9 @@ use crate::audit::{About, Event};
 use crate::authority::Authority;
 use crate::client::Client;
 use crate::clients::RegisteredClient;
+use crate::devices::id_of_native;
 use crate::failure::Failure;
-use crate::introspection::{Accepted, Reading, is_refusal, is_word};
+use crate::introspection::{Reading, is_refusal, is_word};
 
 /// `end_reason` of a session that a client ended.
 const BY_CLIENT: &str = "revoked";
@@ -28,7 +29,7 @@ struct Asking<'a> {
 
 impl Authority {
     /// Ends a token on behalf of a client. One that nobody knows, or that had ended, is no error (RFC 7009 §2.2). `hint` says where
-    /// to look first; `accepted` which token tables there are besides DRF's own.
+    /// to look first.
     ///
     /// # Errors
     /// [`Failure::AnotherClientsToken`] (RFC 7009 §2.1), [`Failure::UnsupportedTokenType`] for a token that nothing here could end before
@@ -37,7 +38,6 @@ impl Authority {
         &self,
         token: &str,
         hint: Option<&str>,
-        accepted: &Accepted,
         registered: &RegisteredClient,
         client: Client<'_>,
     ) -> Result<(), Failure> {
@@ -51,7 +51,7 @@ impl Authority {
                 // Which of the two it is, it says itself.
                 Reading::Access => Box::pin(self.end_jwt(token, asking)).await,
                 Reading::Refresh => Ok(false),
-                Reading::Token => self.end_drf_token(token, accepted, asking).await,
+                Reading::Token => self.end_drf_token(token, asking).await,
                 Reading::Knox => self.end_knox(token, asking).await,
             };
             match ended {
@@ -96,8 +96,8 @@ impl Authority {
     async fn end_native(&self, token: &str, asking: Asking<'_>) -> Result<bool, Failure> {
         let Some(settings) = &self.settings().native_tokens else { return Ok(false) };
         let (found, digest) = self.native_token(settings, token.as_bytes()).await?;
-        let fate = SessionFate::Native(Zeroizing::new(digest));
-        self.end_row("native", &found.user.id, fate, asking).await
+        let id = id_of_native(&digest);
+        self.end_row(("native", &id), &found.user.id, SessionFate::Native(Zeroizing::new(digest)), asking).await
     }
 
     async fn end_knox(&self, token: &str, asking: Asking<'_>) -> Result<bool, Failure> {
@@ -111,33 +111,38 @@ impl Authority {
             return Ok(true);
         }
         let id = session_id("knox", &digest);
-        self.end_row("knox", &found.user.id, SessionFate::Knox { digest: Zeroizing::new(digest), id }, asking).await
+        let fate = SessionFate::Knox { digest: Zeroizing::new(digest), id: id.clone() };
+        self.end_row(("knox", &id), &found.user.id, fate, asking).await
     }
 
-    async fn end_drf_token(&self, token: &str, accepted: &Accepted, asking: Asking<'_>) -> Result<bool, Failure> {
-        for table in self.token_tables(&accepted.schemes) {
-            let Some(user) = self.store().token_owner(&table, token).await? else { continue };
+    async fn end_drf_token(&self, token: &str, asking: Asking<'_>) -> Result<bool, Failure> {
+        for table in self.token_tables() {
+            let Some(user) = self.store().token_owner(table, token).await? else { continue };
             if self.settings().sessions.is_none() {
-                self.store().token_delete(&table, &user.id).await?;
+                self.store().token_delete(table, &user.id).await?;
                 self.tell_revoked("token", None, Some(&user.id.to_string()), asking);
                 return Ok(true);
             }
-            let id = session_id("token", token);
-            return self.end_row("token", &user.id, SessionFate::Token { table, id }, asking).await;
+            let (id, table) = (session_id("token", token), table.clone());
+            let fate = SessionFate::Token { table, user: user.id.clone(), id: id.clone() };
+            return self.end_row(("token", &id), &user.id, fate, asking).await;
         }
         Ok(false)
     }
 
-    /// Deletes a token that is a row, and what is known of where it was used.
+    /// Deletes a token that is a row, and what is known of where it was used; `id` is the session that it was.
     async fn end_row(
         &self,
-        kind: &'static str,
+        (kind, id): (&'static str, &str),
         user: &UserId,
         fate: SessionFate,
         asking: Asking<'_>,
     ) -> Result<bool, Failure> {
-        let has_blacklist = self.settings().apps.token_blacklist;
-        if self.store().end_one(user, fate, has_blacklist, BY_CLIENT, self.now()).await? {
+        let (has_blacklist, at) = (self.settings().apps.token_blacklist, self.now());
+        let about = About::client(asking.client).user(user).session(id);
+        let told = Vec::from_iter(self.audit().entry(&Event::SessionEnded { reason: BY_CLIENT }, &about, at));
+        if self.store().end_session(fate, has_blacklist, BY_CLIENT, at, self.audit().rows(&told)).await? {
+            self.audit().committed(&told);
             self.tell_revoked(kind, None, Some(&user.to_string()), asking);
         }
         Ok(true)
