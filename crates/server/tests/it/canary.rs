@@ -122,6 +122,32 @@ fn marks_of(token: &str) -> Vec<String> {
     vec![token.rsplit('.').next().unwrap_or(token).to_owned()]
 }
 
+/// What a registered client asks of each token, in every way; no secret comes out, and no token that was shown.
+fn ask_as_client(server: &Process, tokens: &[String], marks: &mut Vec<String>) {
+    for path in ["/api/introspect/", "/api/revoke/"] {
+        for token in tokens.iter().map(String::as_str).chain([PASSWORD, CLIENT_SECRET]) {
+            for secret in [CLIENT_SECRET, WRONG_CLIENT_SECRET] {
+                let header = format!("Basic {}", STANDARD.encode(format!("api:{secret}")));
+                let form = ("Content-Type", "application/x-www-form-urlencoded");
+                let in_body = format!("token={token}&client_id=api&client_secret={secret}");
+                marks.push(header[6..].to_owned());
+                for (headers, body) in [
+                    (vec![form, ("Authorization", header.as_str())], format!("token={token}")),
+                    (vec![form, ("Authorization", header.as_str())], in_body.clone()),
+                    (vec![form], format!("{in_body}&{in_body}")),
+                    (vec![form], in_body),
+                ] {
+                    // Ended is nothing before all was asked.
+                    if path == "/api/introspect/" || secret == WRONG_CLIENT_SECRET {
+                        let answer = server.send("POST", path, &headers, &body).expect("an answer");
+                        assert_clean(marks, path, &answer.text());
+                    }
+                }
+            }
+        }
+    }
+}
+
 const ROUTES: [&str; 16] = [
     "/api-token-auth/",
     "/api/token/",
@@ -174,29 +200,7 @@ fn s2_no_secret_comes_out_of_any_route(kind: Kind) {
     assert_eq!(tokens.len(), 7, "{tokens:?}");
     marks.extend(tokens.iter().flat_map(|token| marks_of(token)));
 
-    // What a client asks of each, in every way.
-    for path in ["/api/introspect/", "/api/revoke/"] {
-        for token in tokens.iter().map(String::as_str).chain([PASSWORD, CLIENT_SECRET]) {
-            for secret in [CLIENT_SECRET, WRONG_CLIENT_SECRET] {
-                let header = format!("Basic {}", STANDARD.encode(format!("api:{secret}")));
-                let form = ("Content-Type", "application/x-www-form-urlencoded");
-                let in_body = format!("token={token}&client_id=api&client_secret={secret}");
-                marks.push(header[6..].to_owned());
-                for (headers, body) in [
-                    (vec![form, ("Authorization", header.as_str())], format!("token={token}")),
-                    (vec![form, ("Authorization", header.as_str())], in_body.clone()),
-                    (vec![form], format!("{in_body}&{in_body}")),
-                    (vec![form], in_body),
-                ] {
-                    // Ended is nothing before all was asked.
-                    if path == "/api/introspect/" || secret == WRONG_CLIENT_SECRET {
-                        let answer = server.send("POST", path, &headers, &body).expect("an answer");
-                        assert_clean(&marks, path, &answer.text());
-                    }
-                }
-            }
-        }
-    }
+    ask_as_client(&server, &tokens, &mut marks);
     let text = |value: &Value| value.as_str().expect("a token").to_owned();
     let schemes = [
         basic.clone(),
