@@ -21,6 +21,7 @@ use crate::settings::{SessionSettings, WhenFeedLost};
 mod check;
 mod feed;
 mod marks;
+mod request;
 
 pub(crate) use check::{has_begun_by, made_at};
 use marks::{Key, Marks};

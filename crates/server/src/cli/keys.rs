@@ -179,17 +179,10 @@ impl Session<'_> {
     }
 
     async fn retire(&self, key: &KeyArgs, unused_for: &str) -> anyhow::Result<()> {
-        let jwt = &self.config.settings.simple_jwt;
         let unused_for = Length::parse(unused_for).ok_or_else(|| {
             CommandError(format!("--unused-for {unused_for}: not a length of time such as 1d or 12h"))
         })?;
-        let longest = [
-            jwt.access_token_lifetime,
-            jwt.refresh_token_lifetime,
-            jwt.sliding_token_lifetime,
-            jwt.sliding_token_refresh_lifetime,
-        ];
-        let longest = longest.into_iter().max().unwrap_or_default();
+        let longest = self.config.settings.longest_lifetime();
         let uses = self.store.key_uses(&key.kid).await?;
         let since = self.now.checked_sub(unused_for.0)?;
         let step = self.ladder.retire(&key.kid, &uses, since, longest, self.now).map_err(refused)?;

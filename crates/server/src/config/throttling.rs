@@ -50,6 +50,8 @@ impl<'s> Throttles<'s> {
             Some(list) => self.throttles(&format!("throttling.paths.{key}"), list, None),
             // DRF's view says `throttle_classes = ()`.
             None if name == PathName::ObtainAuthToken => Ok(Vec::new()),
+            // Asked for each request that a service gets, by clients that prove who they are: nobody's own rate fits.
+            None if matches!(name, PathName::Introspect | PathName::Revoke) => Ok(Vec::new()),
             None => self.defaults(None),
         }
     }

@@ -3,10 +3,12 @@
 mod audit;
 mod canary;
 mod claims;
+mod clients;
 mod database;
 mod devices;
 mod exchanges;
 mod harness;
+mod introspection;
 mod keys;
 mod knox;
 mod logins;
@@ -18,3 +20,4 @@ mod register;
 mod revocation;
 mod sessions;
 mod throttles;
+mod token_revocation;
