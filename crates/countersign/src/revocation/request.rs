@@ -7,9 +7,10 @@
 use countersign_formats::jwt::{TokenType, check_token};
 use countersign_formats::session_id::session_id;
 use countersign_store::{SessionFate, UserId};
+use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-use crate::audit::{About, Event};
+use crate::audit::{About, Entry, Event};
 use crate::authority::Authority;
 use crate::client::Client;
 use crate::clients::RegisteredClient;
@@ -118,14 +119,16 @@ impl Authority {
     async fn end_drf_token(&self, token: &str, asking: Asking<'_>) -> Result<bool, Failure> {
         for table in self.token_tables() {
             let Some(user) = self.store().token_owner(table, token).await? else { continue };
-            if self.settings().sessions.is_none() {
-                self.store().token_delete(table, &user.id).await?;
+            let has_sessions = self.settings().sessions.is_some();
+            let (id, at) = (session_id("token", token), self.now());
+            let told = self.ending_row(&user.id, &id, asking, at).filter(|_| has_sessions);
+            let rows = self.audit().rows(told.as_slice());
+            // By its key: a table of the project's own may have several of one user.
+            if self.store().token_end(table, token, has_sessions.then_some(id), rows).await? {
+                self.audit().committed(told.as_slice());
                 self.tell_revoked("token", None, Some(&user.id.to_string()), asking);
-                return Ok(true);
             }
-            let (id, table) = (session_id("token", token), table.clone());
-            let fate = SessionFate::Token { table, user: user.id.clone(), id: id.clone() };
-            return self.end_row(("token", &id), &user.id, fate, asking).await;
+            return Ok(true);
         }
         Ok(false)
     }
@@ -139,13 +142,19 @@ impl Authority {
         asking: Asking<'_>,
     ) -> Result<bool, Failure> {
         let (has_blacklist, at) = (self.settings().apps.token_blacklist, self.now());
-        let about = About::client(asking.client).user(user).session(id);
-        let told = Vec::from_iter(self.audit().entry(&Event::SessionEnded { reason: BY_CLIENT }, &about, at));
-        if self.store().end_session(fate, has_blacklist, BY_CLIENT, at, self.audit().rows(&told)).await? {
-            self.audit().committed(&told);
+        let told = self.ending_row(user, id, asking, at);
+        let rows = self.audit().rows(told.as_slice());
+        if self.store().end_session(fate, has_blacklist, BY_CLIENT, at, rows).await? {
+            self.audit().committed(told.as_slice());
             self.tell_revoked(kind, None, Some(&user.to_string()), asking);
         }
         Ok(true)
+    }
+
+    /// What is told, along with its end, of a session that was a row.
+    fn ending_row(&self, user: &UserId, id: &str, asking: Asking<'_>, at: Timestamp) -> Option<Entry> {
+        let about = About::client(asking.client).user(user).session(id);
+        self.audit().entry(&Event::SessionEnded { reason: BY_CLIENT }, &about, at)
     }
 
     fn tell_revoked(&self, kind: &'static str, jti: Option<String>, user: Option<&str>, asking: Asking<'_>) {
