@@ -9,6 +9,7 @@ mod exchanges;
 mod harness;
 mod keys;
 mod knox;
+mod limits;
 mod logins;
 mod native_tokens;
 mod policies;
