@@ -33,6 +33,7 @@ macro_rules! targets {
 targets! {
     o4_authorization_headers: "authorization",
     j5_tokens: "jwt",
+    j2_keys: "key",
     w2_stored_passwords: "password",
     s4_json: "json",
     s4_bodies: "body",
