@@ -88,6 +88,30 @@ def test_what_django_ends_is_not_shown(pair):
     assert end(pair.countersign, "") == 204
 
 
+@pytest.mark.parametrize(
+    "deed",
+    [
+        "user.is_active = False; user.save(); user.is_active = True; user.save()",
+        "user.set_password('another password 42'); user.save(); user.password = before; user.save()",
+    ],
+    ids=["disabled for a while", "another password for a while"],
+)
+def test_what_django_does_to_a_user_is_not_shown(pair, deed):
+    """JSON web tokens of before are ended here, and shown neither to their owner nor to an operator; Django's own tokens live on there."""
+    headers, jwt = log_in(pair.countersign)
+    pair.django.shell(f"user = User.objects.get(username='alice'); before = user.password; {deed}")
+    assert sorted(session["kind"] for session in sessions(pair.countersign)) == ["knox", "token"]
+    listed = json.loads(pair.countersign.run("sessions", "list", "--user", "alice", "--json").stdout)
+    assert sorted(session["kind"] for session in listed) == ["knox", "token"]
+    assert [server.whoami(header).status for server in pair.servers for header in headers.values()] == [200] * 4
+    assert pair.countersign.post("/api/token/refresh/", {"refresh": jwt["refresh"]}).status == 401
+    log_in(pair.countersign)
+    assert sorted(session["kind"] for session in sessions(pair.countersign)) == ["jwt", "knox", "knox", "token"]
+    out = pair.countersign.send("POST", "/api/sessions/logout-all/", [("Authorization", headers["knox"])])
+    assert (out.status, sessions(pair.countersign)) == (204, [])
+    assert [server.whoami(header).status for server in pair.servers for header in headers.values()] == [401] * 4
+
+
 def test_the_command_line_lists_the_same(pair):
     """For people on a line each, for programs as JSON; a user who is not there is an error."""
     log_in(pair.countersign)

@@ -32,7 +32,7 @@ struct Inner {
     settings: Settings,
     user_id: UserIdSource,
     claims: Option<ClaimReader>,
-    tokens: Option<TokenTable>,
+    token_tables: Vec<TokenTable>,
     key_ring: KeyRing,
     families: Option<FamilyKeys>,
     session_counters: SessionCounters,
@@ -58,11 +58,19 @@ pub(crate) enum UserIdSource {
 pub struct AuthorityBuilder {
     store: Store,
     settings: Settings,
+    token_tables: Vec<TokenTable>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
 
 impl AuthorityBuilder {
+    /// Counts the tokens of these tables among users' sessions, besides those of DRF's own, which is known where its app is.
+    #[must_use]
+    pub fn token_tables(mut self, tables: Vec<TokenTable>) -> Self {
+        self.token_tables = tables;
+        self
+    }
+
     /// Uses another clock than the system's.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
@@ -84,7 +92,7 @@ impl AuthorityBuilder {
     /// # Errors
     /// [`StoreError`] when `USER_ID_FIELD` or a declared claim names no usable column, or the database does not answer.
     pub async fn build(self) -> Result<Authority, StoreError> {
-        let Self { store, settings, clock, entropy } = self;
+        let Self { store, settings, mut token_tables, clock, entropy } = self;
         let field = store.user_field(&settings.simple_jwt.user_id_field).await?;
         let revocations = match &settings.sessions {
             Some(sessions) => {
@@ -98,7 +106,9 @@ impl AuthorityBuilder {
         };
         let user_id = if field.is_primary_key() { UserIdSource::PrimaryKey } else { UserIdSource::Field(field) };
         let claims = ClaimReader::of(&store, &settings.claims).await?;
-        let tokens = if settings.apps.authtoken { Some(store.token_table(AUTHTOKEN_TABLE).await?) } else { None };
+        if settings.apps.authtoken && token_tables.iter().all(|table| table.name() != AUTHTOKEN_TABLE) {
+            token_tables.push(store.token_table(AUTHTOKEN_TABLE).await?);
+        }
         let families = settings.sessions.is_some().then(|| FamilyKeys::of(&settings.simple_jwt.signing_key));
         let key_ring = KeyRing::new(&settings.simple_jwt);
         let hashing = Hashing::start(&settings.hashing, &settings.hashers);
@@ -113,7 +123,7 @@ impl AuthorityBuilder {
                 settings,
                 user_id,
                 claims,
-                tokens,
+                token_tables,
                 key_ring,
                 families,
                 session_counters,
@@ -133,7 +143,13 @@ impl Authority {
     /// Starts building an authority over `store`.
     #[must_use]
     pub fn builder(store: Store, settings: Settings) -> AuthorityBuilder {
-        AuthorityBuilder { store, settings, clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) }
+        AuthorityBuilder {
+            store,
+            settings,
+            token_tables: Vec::new(),
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+        }
     }
 
     /// The database.
@@ -165,7 +181,14 @@ impl Authority {
 
     /// DRF's own token table, when the app is installed.
     pub(crate) fn tokens(&self) -> Option<&TokenTable> {
-        self.inner.tokens.as_ref()
+        let is_drfs = |table: &&TokenTable| self.settings().apps.authtoken && table.name() == AUTHTOKEN_TABLE;
+        self.token_tables().iter().find(is_drfs)
+    }
+
+    /// Where there are DRF tokens: DRF's own table, when the app is installed, and those of the [builder](AuthorityBuilder::token_tables).
+    #[must_use]
+    pub fn token_tables(&self) -> &[TokenTable] {
+        &self.inner.token_tables
     }
 
     /// The keys in force.

@@ -1,14 +1,17 @@
 //! One view of all sessions of a user, whatever kind: DRF's token, Knox's tokens, our own, and families of JSON web tokens.
 
 use countersign_formats::session_id::session_id;
-use countersign_store::{Device, EndAll, Ending, Place, Seen, SessionFate, TokenTable, UserId};
+use countersign_store::{Device, Ending, Place, Seen, SessionFate, UserId};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use jiff::{SignedDuration, Timestamp};
+use zeroize::Zeroizing;
 
 use crate::audit::{About, Event};
 use crate::authenticate::{Credential, Identity, Principal, Scheme, joined, shown_token};
+use crate::client::Client;
 use crate::family::{Rule, later};
+use crate::revocation::has_begun_by;
 use crate::{Authority, Failure};
 
 /// Sessions of one kind that are shown, the newest.
@@ -17,8 +20,12 @@ const MOST: u32 = 500;
 /// For how long it is remembered where a token was used that has no end.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(365 * 24);
 
-/// `end_reason` of a session that its user ended.
+/// `end_reason` of one session that its user ended.
 const BY_USER: &str = "ended_by_user";
+/// The same of all of them, or all but one.
+const ALL_BY_USER: &str = "logout_all";
+/// The same of all that an operator ended.
+const BY_OPERATOR: &str = "operator";
 
 /// One session of a user.
 #[derive(Clone, Debug)]
@@ -38,21 +45,27 @@ pub struct SessionInfo {
     fate: SessionFate,
 }
 
+/// The session that let a request in.
+#[derive(Clone, Debug)]
+pub struct CurrentSession {
+    /// As [`SessionInfo::id`].
+    pub id: String,
+    fate: SessionFate,
+}
+
 /// The id of the session that a token of our own kind is.
 pub(crate) fn id_of_native(digest: &str) -> String {
     session_id("native", digest)
 }
 
 impl Authority {
-    /// The sessions of a user that live, the newest first; of each kind the 500 newest. `schemes` say which token tables there
-    /// are besides DRF's own.
+    /// The sessions of a user that live, the newest first; of each kind the 500 newest.
     ///
     /// # Errors
     /// [`Failure::Store`]; [`Failure::NotFound`] where there are no sessions.
-    pub async fn sessions_of(&self, user: &UserId, schemes: &[Scheme]) -> Result<Vec<SessionInfo>, Failure> {
+    pub async fn sessions_of(&self, user: &UserId) -> Result<Vec<SessionInfo>, Failure> {
         let now = self.now();
         let mut sessions = self.families_of(user, now).await?;
-        sessions.extend(self.tokens_of(user, schemes, now).await?);
         if let Some(settings) = &self.settings().native_tokens {
             for row in self.store().native_tokens_of(user, MOST).await? {
                 sessions.push(SessionInfo {
@@ -66,6 +79,12 @@ impl Authority {
                 });
             }
         }
+        // A change of the user ends all of these and none of the following, as at Django.
+        if !sessions.is_empty() {
+            let mark = self.store().owner_mark(user).await?;
+            sessions.retain(|session| !has_begun_by(Some(session.created), mark));
+        }
+        sessions.extend(self.tokens_of(user).await?);
         sessions.retain(|session| session.expires.is_none_or(|end| end >= now));
         sessions.sort_by(|one, other| other.created.cmp(&one.created).then_with(|| one.id.cmp(&other.id)));
         Ok(sessions)
@@ -93,7 +112,7 @@ impl Authority {
     }
 
     /// Sessions by tokens of Django's tables.
-    async fn tokens_of(&self, user: &UserId, schemes: &[Scheme], now: Timestamp) -> Result<Vec<SessionInfo>, Failure> {
+    async fn tokens_of(&self, user: &UserId) -> Result<Vec<SessionInfo>, Failure> {
         let mut devices = self.store().devices_of(user).await?;
         let mut session = |kind: &'static str, key: &str, created, expires, fate: &dyn Fn(String) -> SessionFate| {
             let id = session_id(kind, key);
@@ -101,9 +120,9 @@ impl Authority {
             SessionInfo { fate: fate(id.clone()), id, kind, place, created, last_seen, expires }
         };
         let mut sessions = Vec::new();
-        for table in self.token_tables(schemes) {
-            if let Some(row) = self.store().token_of(&table, user).await? {
-                let fate = |id| SessionFate::Token { table: table.clone(), id };
+        for table in self.token_tables() {
+            if let Some(row) = self.store().token_of(table, user).await? {
+                let fate = |id| SessionFate::Token { table: table.clone(), user: user.clone(), id };
                 sessions.push(session("token", &row.key, row.created, None, &fate));
             }
         }
@@ -113,55 +132,50 @@ impl Authority {
                 sessions.push(session("knox", &row.key, row.created, row.expiry, &fate));
             }
         }
-        sessions.retain(|session| session.expires.is_none_or(|end| end >= now));
         Ok(sessions)
     }
 
-    /// DRF's own token table, where that app is, and those of the schemes.
-    fn token_tables(&self, schemes: &[Scheme]) -> Vec<TokenTable> {
-        let of_schemes = schemes.iter().filter_map(|scheme| match scheme {
-            Scheme::Token { table, .. } => Some(table),
-            _ => None,
-        });
-        let mut tables: Vec<TokenTable> = Vec::new();
-        for table in self.tokens().into_iter().chain(of_schemes) {
-            if tables.iter().all(|known| known.name() != table.name()) {
-                tables.push(table.clone());
-            }
-        }
-        tables
-    }
-
-    /// The id of the session that let a request in, if it was one that [`sessions_of`](Self::sessions_of) knows.
+    /// The session that let a request in, if it was one that [`sessions_of`](Self::sessions_of) knows; `user` is whose it is.
     ///
     /// # Errors
     /// [`Failure`], if what was shown is refused by now.
     pub fn current_session(
         &self,
+        user: &UserId,
         schemes: &[Scheme],
         headers: &HeaderMap,
         identity: &Identity,
-    ) -> Result<Option<String>, Failure> {
-        match (&identity.credential, identity.scheme) {
-            (Some(Credential::Knox(digest)), _) => Ok(Some(session_id("knox", digest))),
-            (Some(Credential::Native(digest)), _) => Ok(Some(id_of_native(digest))),
+    ) -> Result<Option<CurrentSession>, Failure> {
+        let (id, fate) = match (&identity.credential, identity.scheme) {
+            (Some(Credential::Knox(digest)), _) => {
+                let id = session_id("knox", digest);
+                (id.clone(), SessionFate::Knox { digest: Zeroizing::new(digest.clone()), id })
+            }
+            (Some(Credential::Native(digest)), _) => {
+                (id_of_native(digest), SessionFate::Native(Zeroizing::new(digest.clone())))
+            }
             (Some(Credential::Session(sid)), _) => {
-                let is_ours = self.family_keys().is_some_and(|keys| keys.is_session(sid.as_str()));
-                Ok(is_ours.then(|| sid.as_str().to_owned()))
+                let sid = sid.as_str().to_owned();
+                if !self.family_keys().is_some_and(|keys| keys.is_session(&sid)) {
+                    return Ok(None);
+                }
+                (sid.clone(), SessionFate::Family(sid))
             }
             (None, Some("token")) => {
                 let Some(header) = joined(headers, &AUTHORIZATION) else { return Ok(None) };
-                for scheme in schemes {
-                    if let Scheme::Token { keyword, .. } = scheme
-                        && let Some(key) = shown_token(&header, keyword)?
-                    {
-                        return Ok(Some(session_id("token", key)));
+                let shown = schemes.iter().find_map(|scheme| match scheme {
+                    Scheme::Token { keyword, table } => {
+                        shown_token(&header, keyword).transpose().map(|key| (key, table))
                     }
-                }
-                Ok(None)
+                    _ => None,
+                });
+                let Some((key, table)) = shown else { return Ok(None) };
+                let id = session_id("token", key?);
+                (id.clone(), SessionFate::Token { table: table.clone(), user: user.clone(), id })
             }
-            _ => Ok(None),
-        }
+            _ => return Ok(None),
+        };
+        Ok(Some(CurrentSession { id, fate }))
     }
 
     /// The user whose sessions a request may see and end.
@@ -183,63 +197,89 @@ impl Authority {
     ///
     /// # Errors
     /// [`Failure::NotFound`] for an id that none of this user's sessions has, whosever it is; [`Failure::Store`].
-    pub async fn end_own_session(&self, user: &UserId, schemes: &[Scheme], id: &str) -> Result<(), Failure> {
-        let sessions = self.sessions_of(user, schemes).await?;
-        let session = sessions.into_iter().find(|session| session.id == id).ok_or(Failure::NotFound)?;
-        let (kind, has_blacklist, at) = (session.kind, self.settings().apps.token_blacklist, self.now());
-        if !self.store().end_one(user, session.fate, has_blacklist, BY_USER, at).await? {
+    pub async fn end_own_session(&self, user: &UserId, id: &str, client: Client<'_>) -> Result<(), Failure> {
+        let sessions = self.sessions_of(user).await?;
+        let SessionInfo { id, fate, .. } =
+            sessions.into_iter().find(|session| session.id == id).ok_or(Failure::NotFound)?;
+        self.end_current_session(user, CurrentSession { id, fate }, client).await
+    }
+
+    /// Ends the session that a request came with.
+    ///
+    /// # Errors
+    /// As [`end_own_session`](Self::end_own_session).
+    pub async fn end_current_session(
+        &self,
+        user: &UserId,
+        session: CurrentSession,
+        client: Client<'_>,
+    ) -> Result<(), Failure> {
+        let CurrentSession { id, fate } = session;
+        let (has_blacklist, at) = (self.settings().apps.token_blacklist, self.now());
+        let family = if let SessionFate::Family(sid) = &fate { Some(sid.clone()) } else { None };
+        let about = About::client(client).user(user).session(&id);
+        let told = Vec::from_iter(self.audit().entry(&Event::SessionEnded { reason: BY_USER }, &about, at));
+        if !self.store().end_session(fate, has_blacklist, BY_USER, at, self.audit().rows(&told)).await? {
             return Err(Failure::NotFound);
         }
-        if kind == "jwt" {
-            self.note_end(id, at);
+        if let Some(sid) = family {
+            self.note_end(&sid, at);
         }
-        self.tell(&Event::SessionEnded { reason: BY_USER }, &About::default().user(user).session(id));
+        self.audit().committed(&told);
         Ok(())
     }
 
-    /// Ends all sessions of a user, or all but the one with the id `except`.
+    /// Ends all sessions of a user, whatever kind, or all but `except`.
     ///
     /// # Errors
     /// [`Failure::Store`]; [`Failure::NotFound`] where there are no sessions.
     pub async fn end_own_sessions(
         &self,
         user: &UserId,
-        schemes: &[Scheme],
-        except: Option<&str>,
+        except: Option<CurrentSession>,
+        client: Client<'_>,
     ) -> Result<(), Failure> {
-        self.settings().sessions.as_ref().ok_or(Failure::NotFound)?;
-        let except = match except {
-            None => None,
-            Some(id) => self.sessions_of(user, schemes).await?.into_iter().find(|session| session.id == id),
-        };
         let except = except.map(|session| session.fate);
-        let told =
-            self.audit().entry(&Event::SessionEnded { reason: BY_USER }, &About::default().user(user), self.now());
-        let all = EndAll {
-            ending: Ending {
-                user: user.clone(),
-                subject: self.user_id_text(user).await?,
-                except: match &except {
-                    Some(SessionFate::Family(sid)) => Some(sid.clone()),
-                    _ => None,
-                },
-                at: self.now(),
-                reason: BY_USER,
-                has_blacklist: self.settings().apps.token_blacklist,
-                told: self.audit().rows(told.as_slice()).pop(),
-            },
+        self.end_all_of(ALL_BY_USER, user, except, client).await.map(|_| ())
+    }
+
+    /// Ends all sessions of a user, whatever kind, on an operator's word; gives their number.
+    ///
+    /// # Errors
+    /// As [`end_own_sessions`](Self::end_own_sessions).
+    pub async fn end_sessions(&self, user: &UserId) -> Result<usize, Failure> {
+        self.end_all_of(BY_OPERATOR, user, None, Client::default()).await
+    }
+
+    /// The one way in which all sessions of a user end, at once and everywhere: access tokens are refused, refresh tokens stand in
+    /// SimpleJWT's blacklist, those that name no session too, and tokens of tables are gone.
+    pub(crate) async fn end_all_of(
+        &self,
+        reason: &'static str,
+        user: &UserId,
+        except: Option<SessionFate>,
+        client: Client<'_>,
+    ) -> Result<usize, Failure> {
+        let Some(revocations) = self.revocations() else { return Err(Failure::NotFound) };
+        let (about, at) = (About::client(client).user(user), self.now());
+        let told = self.audit().entry(&Event::SessionEnded { reason }, &about, at);
+        let ending = Ending {
+            user: user.clone(),
+            subject: self.user_id_text(user).await?,
             except,
-            token_tables: self.token_tables(schemes),
+            token_tables: self.token_tables().to_vec(),
             has_knox: self.settings().apps.knox,
+            has_blacklist: self.settings().apps.token_blacklist,
+            at,
+            reason,
+            told: self.audit().rows(told.as_slice()).pop(),
         };
-        let ended = self.store().end_all(all).await?;
-        if let Some(revocations) = self.revocations() {
-            revocations.add(&ended.marks);
+        let ended = self.store().end_sessions_of(ending).await?;
+        revocations.add(&ended.marks);
+        for id in &ended.sessions {
+            self.audit().committed_for(told.as_ref(), id);
         }
-        for sid in &ended.sessions {
-            self.audit().committed_for(told.as_ref(), sid);
-        }
-        Ok(())
+        Ok(ended.sessions.len())
     }
 
     /// What is to be kept of where a token is given out that stands in a table of Django's; `None` where there are no sessions.

@@ -73,7 +73,7 @@ mod throttle;
 pub use authenticate::{Authentication, Credential, Identity, Principal, Scheme, SessionId};
 pub use authority::{AUTHTOKEN_TABLE, Authority, AuthorityBuilder};
 pub use client::{Caller, Client, ClientAddress, Credentials, place};
-pub use devices::SessionInfo;
+pub use devices::{CurrentSession, SessionInfo};
 pub use failure::Failure;
 pub use hashing::HashingStats;
 pub use key_ring::{FETCH_INTERVAL, KeyRing, Keys, LadderKey, LadderKeys, SeenKey};

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use crate::authenticate::{Credential, Identity, Scheme, Words, after_keyword, joined, words};
 use crate::client::Credentials;
 use crate::devices::id_of_native;
+use crate::revocation::has_begun_by;
 use crate::settings::NativeTokenSettings;
 use crate::{Authority, Failure};
 
@@ -56,6 +57,9 @@ impl Authority {
         if !found.user.is_active {
             return Err(Failure::InactiveUser);
         }
+        if has_begun_by(Some(found.created), found.not_before) {
+            return Err(Failure::UnknownToken); // the user was changed since
+        }
         if let Some(last_seen) = self.last_seen() {
             last_seen.note(("native", &*digest), || Some((Seen::Token(digest.clone()), self.now())));
         }
@@ -94,10 +98,14 @@ impl Authority {
         let expires = settings.lifetime.and_then(|lifetime| now.checked_add(lifetime).ok());
         let digest = token.digest();
         let id = id_of_native(&digest);
-        let row = NewNativeToken { digest, user: user.id, place, created: now, expires };
+        let row = NewNativeToken { digest: digest.clone(), user: user.id.clone(), place, created: now, expires };
         let idle_since = settings.idle_lifetime.and_then(|idle| now.checked_sub(idle).ok());
         if !self.store().native_login(row, settings.limit_per_user, idle_since).await? {
             return Err(Failure::TooManyTokens);
+        }
+        if !self.is_as_verified(&user).await? {
+            self.store().native_delete(&digest).await?;
+            return Err(Failure::NoActiveAccount);
         }
         Ok(NativeLogin { token, id, expires })
     }

@@ -288,7 +288,7 @@ impl Authority {
     }
 
     /// Whether the user is as at the login's beginning. What changes after this is marked after the session began, and ends it.
-    async fn is_as_verified(&self, user: &User) -> Result<bool, Failure> {
+    pub(crate) async fn is_as_verified(&self, user: &User) -> Result<bool, Failure> {
         let now = self.store().user_by_id(&user.id).await?;
         Ok(now.is_some_and(|now| now.password == user.password && now.is_active == user.is_active))
     }

@@ -117,6 +117,7 @@ impl Pruner {
                 let Some(deleted) = self.indexed(table, until).await? else { return Ok(None) };
                 counts.own += deleted;
             }
+            self.owners().await?;
             let (short, long) = self.authority.settings().simple_jwt.marks_until(now);
             counts.own += self.authority.store().flush_revocations(short, long).await?;
         }
@@ -133,6 +134,17 @@ impl Pruner {
             counts.outstanding = deleted;
         }
         Ok(Some(()))
+    }
+
+    /// Writes down what ended with a change of its user.
+    async fn owners(&mut self) -> Result<(), StoreError> {
+        loop {
+            let began = Instant::now();
+            if self.authority.store().settle_owners(SMALLEST_BATCH).await? < SMALLEST_BATCH as usize {
+                return Ok(());
+            }
+            self.rest(began.elapsed()).await;
+        }
     }
 
     /// How long after its recorded end a token may still be accepted, if it is not blacklisted. Django records a sliding token with its

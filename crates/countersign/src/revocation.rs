@@ -22,7 +22,7 @@ mod check;
 mod feed;
 mod marks;
 
-pub(crate) use check::made_at;
+pub(crate) use check::{has_begun_by, made_at};
 use marks::{Key, Marks};
 
 /// How long after a mark can have met its last token it is kept, for clocks that are wrong.

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use countersign::clock::{Clock, Entropy, SystemClock, SystemEntropy};
 use countersign::settings::ClaimSource;
 use countersign::{Authority, Scheme};
-use countersign_store::Store;
+use countersign_store::{Store, TokenTable};
 use http::HeaderValue;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -87,7 +87,12 @@ impl App {
                 store.user_columns(std::slice::from_ref(column)).await.with_context(|| format!("claims.{name}"))?;
             }
         }
-        let building = Authority::builder(store.clone(), config.settings).clock(clock).entropy(entropy).build();
+        let token_tables = token_tables(&store, &config.resources).await?;
+        let building = Authority::builder(store.clone(), config.settings)
+            .token_tables(token_tables)
+            .clock(clock)
+            .entropy(entropy)
+            .build();
         let authority = Box::pin(building).await?; // large: what it starts
         let ladder = Follower::begin(&authority, &store, config.ladder).await?;
         let jwk_url = match config.jwk_url {
@@ -101,7 +106,7 @@ impl App {
         for resource in config.resources {
             let (path, names_one) = (resource.path.clone(), resource.names_one);
             let table = if names_one { &mut members } else { &mut views };
-            table.insert(path, view(&authority, resource).await?);
+            table.insert(path, view(&authority, resource)?);
         }
         let routes = Routes {
             authority: authority.clone(),
@@ -246,19 +251,34 @@ fn is_the_clients(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset)
 }
 
+/// The token tables that the authentication classes of all paths name, each once.
+pub(crate) async fn token_tables(store: &Store, resources: &[Resource]) -> anyhow::Result<Vec<TokenTable>> {
+    let mut tables: Vec<TokenTable> = Vec::new();
+    for resource in resources {
+        for choice in &resource.authentication {
+            if let SchemeChoice::Token { table: name, .. } = choice
+                && tables.iter().all(|table| table.name() != name)
+            {
+                let found = store.token_table(name).await;
+                tables.push(
+                    found.with_context(|| format!("{}: token authentication needs the table {name}", resource.path))?,
+                );
+            }
+        }
+    }
+    Ok(tables)
+}
+
 /// The view of a configured resource.
-async fn view(authority: &Authority, resource: Resource) -> anyhow::Result<View> {
+fn view(authority: &Authority, resource: Resource) -> anyhow::Result<View> {
     let throttles = authority.throttle_policy(&resource.throttles)?;
     let mut view =
         View::new(resource.endpoint, &resource.name, resource.methods, throttles, resource.renderers, resource.parsers);
     for choice in resource.authentication {
         view.schemes.push(match choice {
-            SchemeChoice::Token { keyword, table } => {
-                let table = authority
-                    .store()
-                    .token_table(&table)
-                    .await
-                    .with_context(|| format!("{}: token authentication needs the table {table}", resource.path))?;
+            SchemeChoice::Token { keyword, table: name } => {
+                let table = authority.token_tables().iter().find(|table| table.name() == name).cloned();
+                let table = table.with_context(|| format!("{}: there is no table {name}", resource.path))?;
                 Scheme::Token { keyword, table }
             }
             SchemeChoice::Jwt => Scheme::Jwt,

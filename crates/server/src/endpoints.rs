@@ -184,14 +184,38 @@ impl Endpoint {
                 authority.native_logout(identity).await?;
                 return Ok(Answer::Empty);
             }
-            Self::Sessions | Self::EndSession => return Box::pin(sessions(authority, identity, &visit)).await,
-            Self::LogoutEverywhere { but_here } => {
-                authority.log_out_everywhere(identity, *but_here, client).await?;
-                return Ok(Answer::Empty);
+            Self::Sessions | Self::EndSession | Self::LogoutEverywhere { .. } => {
+                return Box::pin(self.sessions(authority, identity, &visit)).await;
             }
             Self::Whoami | Self::Fixed { .. } => {} // answered at once
         }
         Ok(Answer::Json(Value::Object(body)))
+    }
+
+    /// The user's sessions: shown, or ended all, all but the current one (`others`), the current one (`current`), or one by its id.
+    async fn sessions(&self, authority: &Authority, identity: &Identity, visit: &Visit<'_>) -> Result<Answer, Failure> {
+        let client = visit.client;
+        let user = authority.session_owner(identity).await?;
+        let current = authority.current_session(&user, visit.schemes, visit.headers, identity)?;
+        let is_shown = *self == Self::Sessions && *visit.method != Method::DELETE;
+        match (self, visit.member.map(|Member(id)| id.as_str())) {
+            (Self::LogoutEverywhere { but_here: true }, _) | (_, Some("others")) => {
+                authority.end_own_sessions(&user, current, client).await?;
+            }
+            (_, Some("current")) => {
+                authority.end_current_session(&user, current.ok_or(Failure::NotFound)?, client).await?;
+            }
+            (_, Some(id)) => authority.end_own_session(&user, id, client).await?,
+            (_, None) if is_shown => {
+                let sessions = authority.sessions_of(&user).await?;
+                let current = current.as_ref().map(|current| &*current.id);
+                return Ok(Answer::Json(Value::Array(
+                    sessions.iter().map(|session| entry(authority, session, current)).collect(),
+                )));
+            }
+            (_, None) => authority.end_own_sessions(&user, None, client).await?,
+        }
+        Ok(Answer::Empty)
     }
 
     /// Whether answers may carry tokens.
@@ -295,29 +319,6 @@ impl<'r> Visit<'r> {
         let name = self.device_name.as_ref().map(|name| name.as_str());
         countersign::place(name, self.client.agent, Some(self.address))
     }
-}
-
-/// The user's sessions: shown, or ended all, all but the current one (`others`), the current one (`current`), or one by its id.
-async fn sessions(authority: &Authority, identity: &Identity, visit: &Visit<'_>) -> Result<Answer, Failure> {
-    let schemes = visit.schemes;
-    let user = authority.session_owner(identity).await?;
-    let current = authority.current_session(schemes, visit.headers, identity)?;
-    let current = current.as_deref();
-    match (visit.member, visit.method) {
-        (Some(Member(id)), _) if id == "others" => authority.end_own_sessions(&user, schemes, current).await?,
-        (Some(Member(id)), _) => {
-            let id = if id == "current" { current.ok_or(Failure::NotFound)? } else { id };
-            authority.end_own_session(&user, schemes, id).await?;
-        }
-        (None, method) if method == Method::DELETE => authority.end_own_sessions(&user, schemes, None).await?,
-        (None, _) => {
-            let sessions = authority.sessions_of(&user, schemes).await?;
-            return Ok(Answer::Json(Value::Array(
-                sessions.iter().map(|session| entry(authority, session, current)).collect(),
-            )));
-        }
-    }
-    Ok(Answer::Empty)
 }
 
 /// A session as it is shown.

@@ -5,15 +5,16 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use countersign_formats::session_id::session_id;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use crate::driver::{Sharing, Transaction};
 use crate::families::{self, SessionFacts};
-use crate::revocations::{self, Ended, Ending};
+use crate::pruning::BATCH;
 use crate::tokens::TokenTable;
 use crate::value::Row;
-use crate::{Store, StoreError, UserId, knox, native_tokens};
+use crate::{EventRow, Mark, Store, StoreError, UserId, events, knox, native_tokens, revocations};
 
 /// What is known of where a token is used; what was known before stays, but for when it was last seen: primary key.
 pub(crate) const UPSERT: &str = "
@@ -50,8 +51,21 @@ pub(crate) const SEEN_TOKEN: &str = "
     UPDATE countersign_token SET last_seen_at = $1
     WHERE digest = $2 AND (last_seen_at IS NULL OR last_seen_at < $1)";
 
+/// The end of families that began before an instant, some of them: index of `countersign_session.created_at`, primary key.
+pub(crate) const END_SOME: &str = "
+    UPDATE countersign_session SET ended_at = $1, end_reason = $2 WHERE sid IN (
+        SELECT s.sid FROM countersign_session s
+        WHERE s.created_at >= $3 AND s.created_at < $4 AND s.ended_at IS NULL ORDER BY s.created_at LIMIT $5
+    ) RETURNING created_at";
+
+/// Nothing is known of where tokens are used, some of them: primary key.
+pub(crate) const FORGET_SOME: &str = "
+    DELETE FROM countersign_device WHERE id IN (
+        SELECT s.id FROM countersign_device s WHERE s.id > $1 ORDER BY s.id LIMIT $2
+    )";
+
 /// Rows written in one transaction of [`Store::note_seen`].
-const BATCH: usize = 500;
+const SEEN: usize = 500;
 
 /// Where a session is used, as its client says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -118,7 +132,7 @@ pub enum Seen {
     Device(Device),
 }
 
-/// One session, to be ended.
+/// One session, to be ended or spared.
 #[derive(Clone, Debug)]
 pub enum SessionFate {
     /// A family of refresh tokens, by its id.
@@ -127,6 +141,8 @@ pub enum SessionFate {
     Token {
         /// The table.
         table: TokenTable,
+        /// Whose it is.
+        user: UserId,
         /// The session's id.
         id: String,
     },
@@ -143,15 +159,34 @@ pub enum SessionFate {
 
 /// The end of a user's sessions, whatever kind.
 #[derive(Clone, Debug)]
-pub struct EndAll {
-    /// Whose, and how families end.
-    pub ending: Ending,
-    /// The one that goes on; of a family, `ending` says it too.
+pub struct Ending {
+    /// Whose.
+    pub user: UserId,
+    /// The user as tokens name it: Python's `str()` of `USER_ID_FIELD`.
+    pub subject: String,
+    /// The one that goes on.
     pub except: Option<SessionFate>,
     /// Where DRF tokens are.
     pub token_tables: Vec<TokenTable>,
     /// Whether there are Knox tokens.
     pub has_knox: bool,
+    /// Whether the blacklist app is there.
+    pub has_blacklist: bool,
+    /// `ended_at`, and what the marks say.
+    pub at: Timestamp,
+    /// `end_reason`.
+    pub reason: &'static str,
+    /// What is written of each session that ends, with its id put in.
+    pub told: Option<EventRow>,
+}
+
+/// What [`Store::end_sessions_of`] did.
+#[derive(Clone, Debug, Default)]
+pub struct Ended {
+    /// The ids of the sessions that lived.
+    pub sessions: Vec<String>,
+    /// The marks that were written.
+    pub marks: Vec<Mark>,
 }
 
 impl Store {
@@ -196,7 +231,7 @@ impl Store {
     /// If the database cannot be written; the batches before that are.
     pub async fn note_seen(&self, mut seen: Vec<(Seen, Timestamp)>) -> Result<(), StoreError> {
         while !seen.is_empty() {
-            let batch = seen.split_off(seen.len().saturating_sub(BATCH));
+            let batch = seen.split_off(seen.len().saturating_sub(SEEN));
             self.driver()
                 .transaction(Sharing::Grouped, move |mut transaction| {
                     Box::pin(async move {
@@ -211,29 +246,28 @@ impl Store {
         Ok(())
     }
 
-    /// Ends one session of a user; tells whether it was there. A family's refresh tokens are void in SimpleJWT's table as well, if
-    /// that is there.
+    /// Ends one session, with what is told of it; tells whether it lived. A family gets a mark for its access tokens, and its refresh
+    /// tokens are void in SimpleJWT's table as well, if that is there.
     ///
     /// # Errors
     /// If the database cannot be written.
-    pub async fn end_one(
+    pub async fn end_session(
         &self,
-        user: &UserId,
         session: SessionFate,
         has_blacklist: bool,
         reason: &'static str,
         at: Timestamp,
+        told: Vec<EventRow>,
     ) -> Result<bool, StoreError> {
-        let user = user.clone();
         self.driver()
             .transaction(Sharing::Grouped, move |mut transaction| {
                 Box::pin(async move {
                     let transaction = &mut transaction;
-                    Ok(match session {
+                    let is_ended = match session {
                         SessionFate::Family(sid) => families::end(transaction, &sid, has_blacklist, reason, at).await?,
-                        SessionFate::Token { table, id } => {
+                        SessionFate::Token { table, user, id } => {
                             transaction.execute(FORGET, &[id.as_str().into()]).await?;
-                            table.delete_of(transaction, &user).await? > 0
+                            table.delete_of(transaction, &user).await?.is_some()
                         }
                         SessionFate::Knox { digest, id } => {
                             transaction.execute(FORGET, &[id.as_str().into()]).await?;
@@ -242,50 +276,119 @@ impl Store {
                         SessionFate::Native(digest) => {
                             transaction.execute(native_tokens::DELETE, &[digest.as_str().into()]).await? > 0
                         }
-                    })
+                    };
+                    if is_ended {
+                        events::record(transaction, &told).await?;
+                    }
+                    Ok(is_ended)
                 })
             })
             .await
     }
 
-    /// Ends all sessions of a user, or all but one, in one transaction; gives the families that lived, and their marks.
+    /// Ends all sessions of a user, whatever kind, or all but one, with all JSON web tokens of the user that name no session: one
+    /// transaction.
     ///
     /// # Errors
     /// If the database cannot be written; none has ended then.
-    pub async fn end_all(&self, all: EndAll) -> Result<Ended, StoreError> {
-        let lock = Arc::clone(self.native_statements());
+    pub async fn end_sessions_of(&self, ending: Ending) -> Result<Ended, StoreError> {
+        let users = Arc::clone(self.users());
         self.driver()
             .transaction(Sharing::Alone, move |mut transaction| {
                 Box::pin(async move {
                     // Two of these for one user take turns, so that neither waits for rows of the other's.
-                    transaction.execute(&lock.lock, &[(&all.ending.user).into()]).await?;
-                    all.carry_out(&mut transaction).await
+                    transaction.execute(&users.lock, &[(&ending.user).into()]).await?;
+                    ending.carry_out(&mut transaction).await
                 })
             })
             .await
     }
 }
 
-impl EndAll {
+impl Store {
+    /// Ends every session of everybody, whatever kind, in transactions of some thousand rows; families of refresh tokens, if they began by
+    /// the moment of a [mark](Self::mark_all), by which their access tokens are refused.
+    ///
+    /// # Errors
+    /// If the database cannot be written; what ended before that stays ended.
+    pub async fn end_all_sessions(
+        &self,
+        token_tables: &[TokenTable],
+        has_knox: bool,
+        reason: &'static str,
+        at: Timestamp,
+        mark: &Mark,
+    ) -> Result<(), StoreError> {
+        let mut from = Timestamp::UNIX_EPOCH;
+        let until = revocations::after_mark(mark.not_before).unwrap_or(at);
+        loop {
+            let ended = self.driver().transaction(Sharing::Grouped, move |mut transaction| {
+                Box::pin(async move {
+                    let values = [at.into(), reason.into(), from.into(), until.into(), i64::from(BATCH).into()];
+                    transaction.query(END_SOME, &values, |row| row.instant(0)).await
+                })
+            });
+            match ended.await?.into_iter().max() {
+                Some(last) => from = last,
+                None => break,
+            }
+        }
+        self.delete_all(native_tokens::DELETE_SOME).await?;
+        if has_knox {
+            self.delete_all(knox::DELETE_SOME).await?;
+        }
+        for table in token_tables {
+            self.delete_all(table.delete_some()).await?;
+        }
+        self.delete_all(FORGET_SOME).await
+    }
+
+    /// Runs a statement that deletes some rows until none are left.
+    async fn delete_all(&self, statement: &str) -> Result<(), StoreError> {
+        loop {
+            let statement = statement.to_owned();
+            let deleted = self.driver().transaction(Sharing::OneStatement, move |mut transaction| {
+                Box::pin(async move { transaction.execute(&statement, &["".into(), i64::from(BATCH).into()]).await })
+            });
+            if deleted.await? == 0 {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Ending {
     async fn carry_out(&self, transaction: &mut Transaction<'_>) -> Result<Ended, StoreError> {
-        let owner = &self.ending.user;
-        let user = owner.to_string();
-        let (mut id, mut knox_digest, mut native_digest, mut spared) = ("", "", "", None);
+        let user = self.user.to_string();
+        let (mut id, mut sid, mut knox_digest, mut native_digest, mut spared) = ("", None, "", "", None);
         match &self.except {
-            None | Some(SessionFate::Family(_)) => {}
-            Some(SessionFate::Token { table, id: kept }) => (id, spared) = (kept, Some(table.name())),
+            None => {}
+            Some(SessionFate::Family(kept)) => sid = Some(kept.as_str()),
+            Some(SessionFate::Token { table, id: kept, .. }) => (id, spared) = (kept, Some(table.name())),
             Some(SessionFate::Knox { digest, id: kept }) => (id, knox_digest) = (kept, digest),
             Some(SessionFate::Native(digest)) => native_digest = digest,
         }
-        let ended = revocations::end_sessions_of(transaction, &self.ending).await?;
+        let mut ended = revocations::end_families_of(transaction, self, sid).await?;
+        let sessions = &mut ended.sessions;
         for table in self.token_tables.iter().filter(|table| Some(table.name()) != spared) {
-            table.delete_of(transaction, owner).await?;
+            let key = table.delete_of(transaction, &self.user).await?;
+            sessions.extend(key.map(|key| session_id("token", &key)));
         }
+        let digest = |kind: &'static str| {
+            move |row: &Row<'_>| row.text(0).map(|digest| session_id(kind, &Zeroizing::new(digest)))
+        };
         if self.has_knox {
-            transaction.execute(knox::DELETE_OTHERS, &[owner.into(), knox_digest.into()]).await?;
+            let values = [(&self.user).into(), knox_digest.into()];
+            sessions.extend(transaction.query(knox::DELETE_OTHERS, &values, digest("knox")).await?);
         }
-        transaction.execute(native_tokens::DELETE_OTHERS, &[user.as_str().into(), native_digest.into()]).await?;
+        let values = [user.as_str().into(), native_digest.into()];
+        sessions.extend(transaction.query(native_tokens::DELETE_OTHERS, &values, digest("native")).await?);
         transaction.execute(FORGET_OTHERS, &[user.as_str().into(), id.into()]).await?;
+        if let Some(told) = &self.told {
+            let of_session = |id: &String| EventRow { session: Some(id.clone()), ..told.clone() };
+            let told: Vec<EventRow> = ended.sessions.iter().map(of_session).collect();
+            events::record(transaction, &told).await?;
+        }
         Ok(ended)
     }
 }

@@ -10,7 +10,6 @@ use jiff::Timestamp;
 
 use crate::driver::{Sharing, Transaction};
 use crate::outstanding::{BLACKLIST, RecordStatements};
-use crate::pruning::{IndexedTable, Pruned};
 use crate::value::Row;
 use crate::{EventRow, Mark, OutstandingToken, Place, Store, StoreError, UserId, events};
 
@@ -87,9 +86,6 @@ pub(crate) const END_TOKENS: &str = "
         UNION ALL SELECT f.root_jti FROM countersign_session f WHERE f.sid = $2
     ) AND o.expires_at > $1
     ON CONFLICT (token_id) DO NOTHING";
-
-/// Rows deleted in one transaction.
-pub(crate) const BATCH: u32 = 1000;
 
 /// `kind` of a family of JSON web tokens.
 const KIND: &str = "jwt";
@@ -429,29 +425,6 @@ impl Store {
             Err(StoreError::UniqueViolation { .. }) => Ok(false), // rows that only the steps know what to do with
             done => done,
         }
-    }
-
-    /// Deletes rotations and sessions of which no token lives any more, and dead tokens of our own kind; gives their number.
-    /// `sessions_until` is the instant up to
-    /// which sessions are deleted.
-    ///
-    /// # Errors
-    /// If the database cannot be written; the batches before that stay deleted.
-    pub async fn flush_families(&self, now: Timestamp, sessions_until: Timestamp) -> Result<u64, StoreError> {
-        let mut deleted = 0;
-        for (table, until) in [
-            (IndexedTable::Rotations, now),
-            (IndexedTable::Sessions, sessions_until),
-            (IndexedTable::NativeTokens, now),
-            (IndexedTable::Devices, now),
-        ] {
-            let mut from = Timestamp::UNIX_EPOCH;
-            while let Pruned::Done(Some(slice)) = self.prune_indexed(table, from, until, BATCH).await? {
-                deleted += slice.deleted;
-                from = slice.last;
-            }
-        }
-        Ok(deleted)
     }
 }
 

@@ -21,7 +21,14 @@ pub(crate) const DELETE: &str = "DELETE FROM knox_authtoken WHERE digest = $1";
 pub(crate) const DELETE_ALL: &str = "DELETE FROM knox_authtoken WHERE user_id = $1";
 
 /// The same but for one.
-pub(crate) const DELETE_OTHERS: &str = "DELETE FROM knox_authtoken WHERE user_id = $1 AND digest <> $2";
+pub(crate) const DELETE_OTHERS: &str =
+    "DELETE FROM knox_authtoken WHERE user_id = $1 AND digest <> $2 RETURNING digest";
+
+/// Tokens of anybody are void, some of them: primary key.
+pub(crate) const DELETE_SOME: &str = "
+    DELETE FROM knox_authtoken WHERE digest IN (
+        SELECT s.digest FROM knox_authtoken s WHERE s.digest > $1 ORDER BY s.digest LIMIT $2
+    )";
 
 /// A user's tokens that have expired: index of `user_id`.
 pub(crate) const DELETE_EXPIRED: &str = "DELETE FROM knox_authtoken WHERE user_id = $1 AND expiry < $2";
@@ -36,8 +43,6 @@ pub(crate) struct KnoxStatements {
     /// A token's owner and times: primary keys of both tables. Sub-selects rather than a join, which SQLite would plan anew at
     /// each run.
     pub(crate) owner: String,
-    /// Waits until nobody else gives this user a token: primary key of the user table.
-    pub(crate) lock: String,
     /// A new token for a user who is there: primary key of the user table.
     pub(crate) insert: String,
     /// The same for a user who has fewer live tokens than allowed: also the index of `user_id`.
@@ -105,7 +110,7 @@ impl Store {
             .transaction(Sharing::Grouped, move |mut transaction| {
                 Box::pin(async move {
                     let user = &token.user;
-                    if limit.is_some() && transaction.execute(&statements.lock, &[user.into()]).await? == 0 {
+                    if limit.is_some() && transaction.execute(&users.lock, &[user.into()]).await? == 0 {
                         return Err(StoreError::NoSuchUser);
                     }
                     transaction.execute(DELETE_EXPIRED, &[user.into(), token.created.into()]).await?;
@@ -210,7 +215,6 @@ impl KnoxStatements {
                 &[&of_token("created"), &of_token("expiry"), &of_token("token_key")],
                 &format!("u.{id} = {}", of_token("user_id")),
             ),
-            lock: users.lock(),
             insert_below: format!(
                 "{insert} AND (
                      SELECT count(*) FROM knox_authtoken t

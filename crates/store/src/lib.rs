@@ -58,7 +58,7 @@ mod user_table;
 mod users;
 mod value;
 
-pub use devices::{Device, EndAll, FamilyRow, Place, Seen, SessionFate, TokenRow};
+pub use devices::{Device, Ended, Ending, FamilyRow, Place, Seen, SessionFate, TokenRow};
 pub use driver::TableName;
 pub use error::{Cause, StoreError};
 pub use events::{EventFilter, EventRow, EventsOf};
@@ -72,7 +72,7 @@ pub use native_tokens::{NativeOwner, NativeRow, NewNativeToken};
 pub use outstanding::{Blacklisting, OutstandingToken, Rotation};
 pub use pruning::{IndexedTable, Pruned, Slice, Stretch};
 pub use revocation_feed::RevocationFeed;
-pub use revocations::{Against, Ended, Ending, Mark, MarkKind};
+pub use revocations::{Against, Mark, MarkKind};
 pub use signing_keys::{KeyRow, KeyStep, KeyUse};
 pub use survey::{HashCount, HashKind, NotUnique, SURVEY_ROWS, Sample, ServerState};
 pub use tokens::TokenTable;

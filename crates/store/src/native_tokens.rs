@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use crate::driver::{Sharing, quoted};
+use crate::revocations::{OWNER_MARK, after_mark, owner_mark};
 use crate::user_table::UserTable;
 use crate::value::Row;
 use crate::{Place, Store, StoreError, User, UserId};
@@ -15,12 +16,23 @@ use crate::{Place, Store, StoreError, User, UserId};
 pub(crate) const DELETE: &str = "DELETE FROM countersign_token WHERE digest = $1";
 
 /// All tokens of a user but one are void: index of `user_id`.
-pub(crate) const DELETE_OTHERS: &str = "DELETE FROM countersign_token WHERE user_id = $1 AND digest <> $2";
+pub(crate) const DELETE_OTHERS: &str =
+    "DELETE FROM countersign_token WHERE user_id = $1 AND digest <> $2 RETURNING digest";
 
-/// A user's tokens that have expired, or were not used since an instant, if one is given: index of `user_id`.
+/// Tokens of anybody are void, some of them: primary key.
+pub(crate) const DELETE_SOME: &str = "
+    DELETE FROM countersign_token WHERE digest IN (
+        SELECT s.digest FROM countersign_token s WHERE s.digest > $1 ORDER BY s.digest LIMIT $2
+    )";
+
+/// A user's tokens that have expired, were not used since an instant, or were made before another, if these are given: index of
+/// `user_id`.
 pub(crate) const DELETE_DEAD: &str = "
     DELETE FROM countersign_token
-    WHERE user_id = $1 AND (expires_at < $2 OR coalesce(last_seen_at, created_at) < $3)";
+    WHERE user_id = $1 AND (expires_at < $2 OR coalesce(last_seen_at, created_at) < $3 OR created_at < $4)";
+
+/// All tokens of a user that were made before an instant are void: index of `user_id`.
+pub(crate) const DELETE_OLDER: &str = "DELETE FROM countersign_token WHERE user_id = $1 AND created_at < $2";
 
 /// A user's tokens, the newest first: index of `user_id`.
 pub(crate) const OF_USER: &str = "
@@ -30,11 +42,9 @@ pub(crate) const OF_USER: &str = "
 /// The statements that also look at the user table, rendered once.
 #[derive(Debug)]
 pub(crate) struct NativeStatements {
-    /// A token's owner and times: primary keys of both tables. Sub-selects rather than a join, which SQLite would plan anew at
-    /// each run.
+    /// A token's owner, its times and the mark on the owner: primary keys of both tables, the index of (`kind`, `subject`,
+    /// `not_before`). Sub-selects rather than a join, which SQLite would plan anew at each run.
     pub(crate) owner: String,
-    /// Waits until nobody else gives this user a token: primary key of the user table.
-    pub(crate) lock: String,
     /// A new token for a user who is there: primary key of the user table.
     pub(crate) insert: String,
     /// The same for a user who has fewer tokens than allowed: also the index of `user_id`.
@@ -52,6 +62,8 @@ pub struct NativeOwner {
     pub expires: Option<Timestamp>,
     /// When it was last known to be used.
     pub last_seen: Option<Timestamp>,
+    /// What was made by then has ended with a change of the user: milliseconds since 1970 (UTC).
+    pub not_before: Option<i64>,
 }
 
 /// A token's row. `Debug` shows no digest.
@@ -97,14 +109,18 @@ impl Store {
                 created: row.instant(6)?,
                 expires: row.instant_opt(7)?,
                 last_seen: row.instant_opt(8)?,
+                not_before: row.integer_opt(9)?,
             })
         };
         self.driver().query_opt(&self.native_statements().owner, &[digest.into()], read).await
     }
 
     /// Gives a token, unless its user has `limit` live ones already; tells whether it did. `last_login` is noted with it, and the
-    /// user's dead tokens go: those that expired, and those that were not used since `idle_since`. One transaction, in which logins of
-    /// one user with a limit take turns.
+    /// user's dead tokens go: those that expired, those that were not used since `idle_since`, and those that ended with a change of
+    /// the user.
+    ///
+    /// One transaction, in which logins of one user and changes of that user take turns: a change that comes after it finds the token,
+    /// and the token is younger than those that came before it, whatever the clocks.
     ///
     /// # Errors
     /// [`StoreError::NoSuchUser`], or if the database cannot be written.
@@ -119,10 +135,14 @@ impl Store {
             .transaction(Sharing::Grouped, move |mut transaction| {
                 Box::pin(async move {
                     let (user, shown) = (&token.user, token.user.to_string());
-                    if limit.is_some() && transaction.execute(&statements.lock, &[user.into()]).await? == 0 {
+                    if transaction.execute(&users.lock, &[user.into()]).await? == 0 {
                         return Err(StoreError::NoSuchUser);
                     }
-                    let dead = [shown.as_str().into(), token.created.into(), idle_since.into()];
+                    let owner = [shown.as_str().into()];
+                    let mark = transaction.query_opt(OWNER_MARK, &owner, |row| row.integer_opt(0)).await?.flatten();
+                    let oldest = mark.and_then(after_mark);
+                    let created = oldest.map_or(token.created, |oldest| oldest.max(token.created));
+                    let dead = [shown.as_str().into(), token.created.into(), idle_since.into(), oldest.into()];
                     transaction.execute(DELETE_DEAD, &dead).await?;
                     let mut values = vec![
                         token.digest.as_str().into(),
@@ -130,7 +150,7 @@ impl Store {
                         token.place.name.as_deref().into(),
                         token.place.user_agent.as_deref().into(),
                         token.place.address.as_deref().into(),
-                        token.created.into(),
+                        created.into(),
                         token.expires.into(),
                         user.into(),
                     ];
@@ -195,10 +215,14 @@ impl NativeStatements {
         );
         Self {
             owner: users.select_also(
-                &[&of_token("created_at"), &of_token("expires_at"), &of_token("last_seen_at")],
+                &[
+                    &of_token("created_at"),
+                    &of_token("expires_at"),
+                    &of_token("last_seen_at"),
+                    &owner_mark(&of_token("user_id")),
+                ],
                 &format!("u.{id} = {}", users.key_of_text(&of_token("user_id"))),
             ),
-            lock: users.lock(),
             insert_below: format!(
                 "{insert} AND (
                      SELECT count(*) FROM countersign_token t WHERE t.user_id = $2

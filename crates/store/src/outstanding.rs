@@ -332,10 +332,11 @@ impl Store {
     /// Deletes the tokens that expired at or before `now`, with their blacklist rows (SimpleJWT 5.5 `flushexpiredtokens`); gives
     /// their number.
     ///
-    /// Goes through the table in stretches of one transaction each, so that other writes get their turn.
+    /// Goes through the table in stretches of one transaction each, so that other writes get their turn, and takes turns with other
+    /// processes that delete expired rows.
     ///
     /// # Errors
-    /// If the database cannot be written; the stretches before that stay deleted.
+    /// [`StoreError::Busy`] if its turn does not come. If the database cannot be written; the stretches before that stay deleted.
     pub async fn flush_expired(&self, now: Timestamp) -> Result<u64, StoreError> {
         let mut deleted = 0;
         let mut after = i64::MIN;
@@ -345,6 +346,7 @@ impl Store {
                 .driver()
                 .transaction(Sharing::Alone, move |mut transaction| {
                     Box::pin(async move {
+                        transaction.await_pruning().await?;
                         let values = [after.into(), last.into(), now.into()];
                         transaction.execute(FLUSH_BLACKLISTED, &values).await?;
                         transaction.execute(FLUSH_OUTSTANDING, &values).await

@@ -71,6 +71,9 @@ pub(crate) const PRUNE_DEVICES: &str = "
         WHERE s.keep_until >= $1 AND s.keep_until <= $2 ORDER BY s.keep_until LIMIT $3
     ) RETURNING keep_until";
 
+/// Rows deleted in one transaction by who waits for the end.
+pub(crate) const BATCH: u32 = 1000;
+
 /// A table with an index on when its rows end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IndexedTable {
@@ -198,27 +201,48 @@ impl Store {
         until: Timestamp,
         rows: u32,
     ) -> Result<Pruned<Option<Slice>>, StoreError> {
-        let statement = match table {
-            IndexedTable::DjangoSessions => PRUNE_DJANGO_SESSIONS,
-            IndexedTable::Rotations => PRUNE_ROTATIONS,
-            IndexedTable::Sessions => PRUNE_SESSIONS,
-            IndexedTable::Events => PRUNE_EVENTS,
-            IndexedTable::NativeTokens => PRUNE_NATIVE_TOKENS,
-            IndexedTable::Devices => PRUNE_DEVICES,
-        };
         self.driver()
             .transaction(Sharing::Alone, move |mut transaction| {
                 Box::pin(async move {
                     if !transaction.may_prune().await? {
                         return Ok(Pruned::Taken);
                     }
-                    let values = [from.into(), until.into(), i64::from(rows).into()];
-                    let ends = transaction.query(statement, &values, |row| row.instant(0)).await?;
-                    let last = ends.iter().max().copied();
-                    Ok(Pruned::Done(last.map(|last| Slice { deleted: ends.len() as u64, last })))
+                    Ok(Pruned::Done(table.prune(&mut transaction, from, until, rows).await?))
                 })
             })
             .await
+    }
+
+    /// Deletes all rows of our own tables that ended by `now`; sessions, which are kept for a while, by `sessions_until`. Gives their number.
+    /// Takes turns with other processes that delete expired rows.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] if its turn does not come. If the database cannot be written; the batches before that stay deleted.
+    pub async fn flush_own(&self, now: Timestamp, sessions_until: Timestamp) -> Result<u64, StoreError> {
+        let mut deleted = 0;
+        for (table, until) in [
+            (IndexedTable::Rotations, now),
+            (IndexedTable::Sessions, sessions_until),
+            (IndexedTable::NativeTokens, now),
+            (IndexedTable::Devices, now),
+        ] {
+            let mut from = Timestamp::UNIX_EPOCH;
+            loop {
+                let slice = self
+                    .driver()
+                    .transaction(Sharing::Alone, move |mut transaction| {
+                        Box::pin(async move {
+                            transaction.await_pruning().await?;
+                            table.prune(&mut transaction, from, until, BATCH).await
+                        })
+                    })
+                    .await?;
+                let Some(slice) = slice else { break };
+                deleted += slice.deleted;
+                from = slice.last;
+            }
+        }
+        Ok(deleted)
     }
 
     /// The last key of the next stretch and the first end in it, read where no other read waits behind.
@@ -251,6 +275,32 @@ impl Store {
     }
 }
 
+impl IndexedTable {
+    const fn statement(self) -> &'static str {
+        match self {
+            Self::DjangoSessions => PRUNE_DJANGO_SESSIONS,
+            Self::Rotations => PRUNE_ROTATIONS,
+            Self::Sessions => PRUNE_SESSIONS,
+            Self::Events => PRUNE_EVENTS,
+            Self::NativeTokens => PRUNE_NATIVE_TOKENS,
+            Self::Devices => PRUNE_DEVICES,
+        }
+    }
+
+    async fn prune(
+        self,
+        transaction: &mut Transaction<'_>,
+        from: Timestamp,
+        until: Timestamp,
+        rows: u32,
+    ) -> Result<Option<Slice>, StoreError> {
+        let values = [from.into(), until.into(), i64::from(rows).into()];
+        let ends = transaction.query(self.statement(), &values, |row| row.instant(0)).await?;
+        let last = ends.iter().max().copied();
+        Ok(last.map(|last| Slice { deleted: ends.len() as u64, last }))
+    }
+}
+
 /// Where a stretch begins.
 enum Key {
     Id(i64),
@@ -272,6 +322,14 @@ impl Transaction<'_> {
         match self {
             Self::Sqlite(_) => Ok(true),
             Self::Postgres(session) => session.may_prune().await,
+        }
+    }
+
+    /// Waits until nobody else deletes expired rows.
+    pub(crate) async fn await_pruning(&mut self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(session) => session.await_pruning().await,
         }
     }
 }

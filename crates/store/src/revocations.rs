@@ -6,9 +6,10 @@ use std::fmt;
 use jiff::Timestamp;
 
 use crate::driver::{Sharing, Transaction};
-use crate::families;
+use crate::native_tokens::DELETE_OLDER;
+use crate::pruning::BATCH;
 use crate::value::Row;
-use crate::{EventRow, Store, StoreError, UserId, events};
+use crate::{Ended, Ending, Store, StoreError, UserId};
 
 /// A mark.
 pub(crate) const MARK: &str = "
@@ -17,6 +18,23 @@ pub(crate) const MARK: &str = "
 /// What tells the triggers of a re-hash, gone before anybody else can see it: the index of (`kind`, `subject`, `not_before`).
 pub(crate) const UNMARK_REHASH: &str = "
     DELETE FROM countersign_revocation WHERE kind = 'rehash' AND subject = $1";
+
+/// What was made for a user by then has ended with a change of the user: the index of (`kind`, `subject`, `not_before`).
+pub(crate) const OWNER_MARK: &str = "
+    SELECT max(r.not_before) FROM countersign_revocation r WHERE r.kind = 'owner' AND r.subject = $1";
+
+/// Marks of users that were changed, some of them: the index of (`kind`, `subject`, `not_before`).
+pub(crate) const OWNER_MARKS: &str = "
+    SELECT r.id, r.subject, r.not_before FROM countersign_revocation r
+    WHERE r.kind = 'owner' ORDER BY r.subject LIMIT $1";
+
+/// Such a mark is settled: primary key.
+pub(crate) const UNMARK_OWNER: &str = "DELETE FROM countersign_revocation WHERE id = $1";
+
+/// The end of a user's sessions that began before an instant: index of `countersign_session.user_id`.
+pub(crate) const END_OLDER: &str = "
+    UPDATE countersign_session SET ended_at = $1, end_reason = $2
+    WHERE user_id = $3 AND created_at < $4 AND ended_at IS NULL";
 
 /// Marks of a user's live sessions but one: index of `countersign_session.user_id`.
 pub(crate) const MARK_OTHERS: &str = "
@@ -71,11 +89,16 @@ pub(crate) const FLUSH_SHORT: &str = "
         WHERE s.not_before <= $1 AND s.kind IN ('session', 'token') ORDER BY s.not_before LIMIT $2
     )";
 
-/// Marks of which no refresh token lives either, some of them: the index of (`not_before`, `id`), the primary key.
+/// Marks of which no refresh token lives either, some of them: the index of (`not_before`, `id`), the primary key. Those of changed
+/// users go when they are settled.
 pub(crate) const FLUSH_LONG: &str = "
     DELETE FROM countersign_revocation WHERE id IN (
-        SELECT s.id FROM countersign_revocation s WHERE s.not_before <= $1 ORDER BY s.not_before LIMIT $2
+        SELECT s.id FROM countersign_revocation s
+        WHERE s.not_before <= $1 AND s.kind <> 'owner' ORDER BY s.not_before LIMIT $2
     )";
+
+/// `end_reason` of sessions that ended with a change of their user.
+const USER_CHANGED: &str = "user_changed";
 
 /// What a mark is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -140,73 +163,7 @@ pub struct Against {
     pub session: bool,
 }
 
-/// Sessions of a user that are to end.
-#[derive(Clone, Debug)]
-pub struct Ending {
-    /// Whose.
-    pub user: UserId,
-    /// The user as tokens name it: Python's `str()` of `USER_ID_FIELD`.
-    pub subject: String,
-    /// A session that goes on.
-    pub except: Option<String>,
-    /// `ended_at`, and what the marks say.
-    pub at: Timestamp,
-    /// `end_reason`.
-    pub reason: &'static str,
-    /// Whether the blacklist app is there.
-    pub has_blacklist: bool,
-    /// What is written of each session that ends, with its id put in.
-    pub told: Option<EventRow>,
-}
-
-/// What [`Store::end_sessions_of`] did.
-#[derive(Clone, Debug)]
-pub struct Ended {
-    /// The sessions that lived.
-    pub sessions: Vec<String>,
-    /// The marks that were written.
-    pub marks: Vec<Mark>,
-}
-
 impl Store {
-    /// Ends the sessions of a user, with all tokens that name no session, in one transaction.
-    ///
-    /// # Errors
-    /// If the database cannot be written; nothing was done then.
-    pub async fn end_sessions_of(&self, ending: Ending) -> Result<Ended, StoreError> {
-        self.driver()
-            .transaction(Sharing::Grouped, move |mut transaction| {
-                Box::pin(async move { end_sessions_of(&mut transaction, &ending).await })
-            })
-            .await
-    }
-
-    /// Ends one session, with what is told of it; `None` if it had ended or never was.
-    ///
-    /// # Errors
-    /// If the database cannot be written.
-    pub async fn end_session(
-        &self,
-        sid: &str,
-        has_blacklist: bool,
-        reason: &'static str,
-        at: Timestamp,
-        told: Vec<EventRow>,
-    ) -> Result<Option<Mark>, StoreError> {
-        let sid = sid.to_owned();
-        self.driver()
-            .transaction(Sharing::Grouped, move |mut transaction| {
-                Box::pin(async move {
-                    let is_ended = families::end(&mut transaction, &sid, has_blacklist, reason, at).await?;
-                    if is_ended {
-                        events::record(&mut transaction, &told).await?;
-                    }
-                    Ok(is_ended.then(|| Mark::of_session(&sid, at)))
-                })
-            })
-            .await
-    }
-
     /// Writes a mark that stands for itself, such as one on a token.
     ///
     /// # Errors
@@ -285,6 +242,49 @@ impl Store {
         found.ok_or(StoreError::Closed)
     }
 
+    /// What was made for a user by then has ended with a change of the user (milliseconds since 1970); `None` where nothing has, or all of
+    /// it is [settled](Self::settle_owners).
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn owner_mark(&self, user: &UserId) -> Result<Option<i64>, StoreError> {
+        let user = user.to_string();
+        let mark = self.driver().query_opt(OWNER_MARK, &[user.as_str().into()], |row| row.integer_opt(0)).await?;
+        Ok(mark.flatten())
+    }
+
+    /// Writes into the rows themselves what the marks on changed users say, at most `users` of them: tokens of our own kind go,
+    /// families of refresh tokens are ended. One transaction each, since the triggers that made the marks run in transactions of Django's
+    /// and may not wait for these rows. Gives the number of marks.
+    ///
+    /// # Errors
+    /// If the database cannot be written; what was settled before stays so.
+    pub async fn settle_owners(&self, users: u32) -> Result<usize, StoreError> {
+        let read = |row: &Row<'_>| {
+            let number = |column| row.integer_opt(column).map(Option::unwrap_or_default);
+            Ok((number(0)?, row.text(1)?, number(2)?))
+        };
+        let marks = self.driver().query(OWNER_MARKS, &[i64::from(users).into()], read).await?;
+        let count = marks.len();
+        for (id, user, not_before) in marks {
+            self.driver()
+                .transaction(Sharing::Grouped, move |mut transaction| {
+                    Box::pin(async move {
+                        let user = user.as_str();
+                        if let (Some(after), Ok(at)) = (after_mark(not_before), Timestamp::from_millisecond(not_before))
+                        {
+                            let values = [at.into(), USER_CHANGED.into(), user.into(), after.into()];
+                            transaction.execute(END_OLDER, &values).await?;
+                            transaction.execute(DELETE_OLDER, &[user.into(), after.into()]).await?;
+                        }
+                        transaction.execute(UNMARK_OWNER, &[id.into()]).await.map(|_| ())
+                    })
+                })
+                .await?;
+        }
+        Ok(count)
+    }
+
     /// Deletes marks that are of no use: those on sessions and single tokens up to `short`, all others up to `long`. Gives their
     /// number.
     ///
@@ -297,12 +297,12 @@ impl Store {
                 let batch = self
                     .driver()
                     .transaction(Sharing::OneStatement, move |mut transaction| {
-                        let values = [until.as_millisecond().into(), i64::from(families::BATCH).into()];
+                        let values = [until.as_millisecond().into(), i64::from(BATCH).into()];
                         Box::pin(async move { transaction.execute(statement, &values).await })
                     })
                     .await?;
                 deleted += batch;
-                if batch < u64::from(families::BATCH) {
+                if batch < u64::from(BATCH) {
                     break;
                 }
             }
@@ -311,11 +311,14 @@ impl Store {
     }
 }
 
-/// Ends the sessions of a user within a transaction.
-pub(crate) async fn end_sessions_of(transaction: &mut Transaction<'_>, ending: &Ending) -> Result<Ended, StoreError> {
+/// Ends a user's families of refresh tokens within a transaction, or all but one, with all JSON web tokens that name no session.
+pub(crate) async fn end_families_of(
+    transaction: &mut Transaction<'_>,
+    ending: &Ending,
+    except: Option<&str>,
+) -> Result<Ended, StoreError> {
     // As text, as the session has it.
     let user = ending.user.to_string();
-    let except = ending.except.as_deref();
     let newest = transaction.query_opt(NEWEST_SESSION, &[user.as_str().into()], |row| row.instant_opt(0)).await?;
     let not_before = no_earlier_than(newest.flatten(), ending.at);
     let subject = ending.subject.clone();
@@ -334,15 +337,20 @@ pub(crate) async fn end_sessions_of(transaction: &mut Transaction<'_>, ending: &
     if ending.has_blacklist {
         transaction.execute(VOID_OTHERS, &[ending.at.into(), (&ending.user).into(), sid.into()]).await?;
     }
-    if let Some(told) = &ending.told {
-        let of_session = |sid: &String| EventRow { session: Some(sid.clone()), ..told.clone() };
-        let told: Vec<EventRow> = sessions.iter().map(of_session).collect();
-        events::record(transaction, &told).await?;
-    }
     let of_sessions = |sid: &String| Mark { kind: MarkKind::Session, subject: sid.clone(), not_before };
     let mut marks: Vec<Mark> = except.map(|_| sessions.iter().map(of_sessions).collect()).unwrap_or_default();
     marks.push(mark);
     Ok(Ended { sessions, marks })
+}
+
+/// The first instant that a mark is not about.
+pub(crate) fn after_mark(not_before: i64) -> Option<Timestamp> {
+    Timestamp::from_millisecond(not_before.saturating_add(1)).ok()
+}
+
+/// An expression that has the mark on an owner whose key, as text, is `user`.
+pub(crate) fn owner_mark(user: &str) -> String {
+    format!("(SELECT max(r.not_before) FROM countersign_revocation r WHERE r.kind = 'owner' AND r.subject = {user})")
 }
 
 /// The instant of a mark. Nodes' clocks differ: what began by a clock ahead of ours ends too.

@@ -35,39 +35,31 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
         ("profile", users.profile.clone()),
         ("replace_password", users.replace_password.clone()),
         ("set_password", users.set_password.clone()),
+        ("lock", users.lock.clone()),
         ("create", users.create.clone()),
     ];
     rendered.extend(users.set_last_login.clone().map(|text| ("set_last_login", text)));
     rendered.extend(users.permissions.clone().map(|text| ("permissions", text)));
     rendered.extend(users.groups.clone().map(|text| ("groups", text)));
     if apps.authtoken {
-        let TokenStatements { owner, key_of_user, insert, delete, of_user, .. } =
+        let TokenStatements { owner, key_of_user, insert, delete, delete_some, of_user, .. } =
             TokenStatements::of(DEFAULT_TABLE, users);
         rendered.extend([
             ("owner", owner),
             ("key_of_user", key_of_user),
             ("insert", insert),
             ("delete", delete),
+            ("delete_some", delete_some),
             ("of_user", of_user),
         ]);
     }
     if apps.knox {
-        let KnoxStatements { owner, lock, insert, insert_below } = KnoxStatements::of(users);
-        rendered.extend([
-            ("knox_owner", owner),
-            ("knox_lock", lock),
-            ("knox_insert", insert),
-            ("knox_insert_below", insert_below),
-        ]);
+        let KnoxStatements { owner, insert, insert_below } = KnoxStatements::of(users);
+        rendered.extend([("knox_owner", owner), ("knox_insert", insert), ("knox_insert_below", insert_below)]);
     }
     if apps.countersign {
-        let NativeStatements { owner, lock, insert, insert_below } = NativeStatements::of(users);
-        rendered.extend([
-            ("native_owner", owner),
-            ("native_lock", lock),
-            ("native_insert", insert),
-            ("native_insert_below", insert_below),
-        ]);
+        let NativeStatements { owner, insert, insert_below } = NativeStatements::of(users);
+        rendered.extend([("native_owner", owner), ("native_insert", insert), ("native_insert_below", insert_below)]);
     }
     if apps.token_blacklist {
         rendered.push(("record", record.record.clone()));
@@ -94,6 +86,7 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
             knox::DELETE,
             knox::DELETE_ALL,
             knox::DELETE_OTHERS,
+            knox::DELETE_SOME,
             knox::DELETE_EXPIRED,
             knox::OF_USER,
             pruning::PRUNE_KNOX_LOOK,
@@ -124,7 +117,9 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
             events::EVENTS_OF,
             native_tokens::DELETE,
             native_tokens::DELETE_OTHERS,
+            native_tokens::DELETE_SOME,
             native_tokens::DELETE_DEAD,
+            native_tokens::DELETE_OLDER,
             native_tokens::OF_USER,
             devices::UPSERT,
             devices::OF_USER,
@@ -133,10 +128,16 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
             devices::SEEN_TOKEN,
             devices::FORGET,
             devices::FORGET_OTHERS,
+            devices::FORGET_SOME,
+            devices::END_SOME,
             pruning::PRUNE_NATIVE_TOKENS,
             pruning::PRUNE_DEVICES,
             revocations::MARK,
             revocations::UNMARK_REHASH,
+            revocations::OWNER_MARK,
+            revocations::OWNER_MARKS,
+            revocations::UNMARK_OWNER,
+            revocations::END_OLDER,
             revocations::MARK_OTHERS,
             revocations::NEWEST_SESSION,
             revocations::NEWEST_OF_ALL,
@@ -334,11 +335,16 @@ mod tests {
             (
                 "native_owner",
                 &[
-                    ("auth_user u", "(id = ($3)::integer)"),
+                    ("auth_user u", "(id = ($6)::integer)"),
                     ("countersign_token t", "(digest = $1)"),
                     ("countersign_token t_1", "(digest = $1)"),
                     ("countersign_token t_2", "(digest = $1)"),
                     ("countersign_token t_3", "(digest = $1)"),
+                    ("countersign_token t_4", "(digest = $1)"),
+                    (
+                        "countersign_revocation r",
+                        "((kind = 'owner'::text) AND (subject = $3) AND (not_before IS NOT NULL))",
+                    ),
                 ],
             ),
             ("SESSION", &[("django_session s", "((session_key)::text = $1)")]),

@@ -30,6 +30,8 @@ pub(crate) struct TokenStatements {
     pub(crate) insert: String,
     /// No key any more: unique index of `user_id`.
     pub(crate) delete: String,
+    /// No keys of anybody any more, some of them: primary key of the token table.
+    pub(crate) delete_some: String,
     /// The row of a user: unique index of `user_id`.
     pub(crate) of_user: String,
     /// Owners by key.
@@ -126,16 +128,24 @@ impl Store {
         let (table, user) = (table.clone(), user.clone());
         self.driver()
             .transaction(Sharing::Alone, move |mut transaction| {
-                Box::pin(async move { Ok(transaction.execute(&table.0.delete, &[(&user).into()]).await? > 0) })
+                Box::pin(async move { Ok(table.delete_of(&mut transaction, &user).await?.is_some()) })
             })
             .await
     }
 }
 
 impl TokenTable {
-    /// Deletes a user's key within a transaction.
-    pub(crate) async fn delete_of(&self, transaction: &mut Transaction<'_>, user: &UserId) -> Result<u64, StoreError> {
-        transaction.execute(&self.0.delete, &[user.into()]).await
+    /// Deletes a user's key within a transaction; gives it if there was one.
+    pub(crate) async fn delete_of(
+        &self,
+        transaction: &mut Transaction<'_>,
+        user: &UserId,
+    ) -> Result<Option<Zeroizing<String>>, StoreError> {
+        transaction.query_opt(&self.0.delete, &[user.into()], |row| row.text(0).map(Zeroizing::new)).await
+    }
+
+    pub(crate) fn delete_some(&self) -> &str {
+        &self.0.delete_some
     }
 
     /// The table's name.
@@ -157,7 +167,12 @@ impl TokenStatements {
                  SELECT $1, $2, u.{id} FROM {user_table} u WHERE u.{id} = $3
                  ON CONFLICT (user_id) DO NOTHING"
             ),
-            delete: format!("DELETE FROM {table} WHERE user_id = $1"),
+            delete: format!("DELETE FROM {table} WHERE user_id = $1 RETURNING key"),
+            delete_some: format!(
+                "DELETE FROM {table} WHERE key IN (
+                     SELECT s.key FROM {table} s WHERE s.key > $1 ORDER BY s.key LIMIT $2
+                 )"
+            ),
             of_user: format!("SELECT t.key, t.created FROM {table} t WHERE t.user_id = $1"),
             owners: Remembered::default(),
         }

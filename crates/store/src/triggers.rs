@@ -1,5 +1,6 @@
 //! Triggers on the users' table and on our own, so that what Django (or anybody) does to a user ends the user's tokens here: a user
-//! who is disabled or deleted, or whose password or `USER_ID_FIELD` changes, gets a mark.
+//! who is disabled or deleted, or whose password or `USER_ID_FIELD` changes, gets two marks: one for who checks JSON web tokens, which
+//! name a user by `USER_ID_FIELD`, and one (`owner`) for rows of ours, which do so by the key.
 //!
 //! Nothing that Django does may fail on them. On PostgreSQL they name no column of Django's in their definition, which would keep
 //! Django from altering it, read the row as JSON, in which a column may be missing, and take no lock but that of the row they add.
@@ -160,13 +161,22 @@ fn on_sqlite(users: &UserTable, subject: &UserField) -> Vec<Trigger> {
     if let Some(active) = &users.is_active {
         conditions.push(format!("(OLD.{0} AND NOT coalesce(NEW.{0}, 0))", quoted(active)));
     }
+    let newest = |table: &str| {
+        format!(
+            "coalesce((SELECT CAST((julianday(max(f.created_at)) - 2440587.5) * 86400000.0 AS integer) + 1
+              FROM {table} f WHERE f.user_id = {user}), 0)"
+        )
+    };
     let insert = format!(
         "INSERT INTO countersign_revocation (kind, subject, not_before)
-  SELECT 'user', coalesce({name}, 'None'), max(
+  SELECT who.kind, who.subject, max(
     CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS integer),
-    coalesce((SELECT CAST((julianday(max(f.created_at)) - 2440587.5) * 86400000.0 AS integer) + 1
-              FROM countersign_session f WHERE f.user_id = {user}), 0)
-  )"
+    {},
+    {}
+  )
+  FROM (SELECT 'owner' AS kind, {user} AS subject UNION ALL SELECT 'user', coalesce({name}, 'None')) AS who",
+        newest("countersign_session"),
+        newest("countersign_token")
     );
     let definitions = [
         ("countersign_user_changed", "UPDATE", format!("\n  WHERE {}", conditions.join("\n    OR "))),
@@ -207,7 +217,8 @@ fn on_postgres(users: &UserTable, subject: &UserField, schema: &str) -> Vec<Trig
     let disabled = users.is_active.as_deref().map_or_else(String::new, |active| {
         format!("\n      OR (was ->> {0} = 'true' AND (is_now ->> {0}) IS DISTINCT FROM 'true')", literal(active))
     });
-    // By the clock, and once more at the commit: who logs in in between does so by the old row.
+    // By the clock, and once more at the commit: who logs in in between does so by the old row. The owner's mark is written first, and is
+    // thus never the later one: what begins right after the user's mark is not ended by the owner's.
     let changed = format!(
         "
 DECLARE
@@ -218,7 +229,12 @@ DECLARE
 BEGIN
   IF TG_OP = 'TRUNCATE' THEN
     INSERT INTO {schema}.countersign_revocation (kind, subject, not_before)
-    VALUES ('all', '', ceil(extract(epoch FROM clock_timestamp()) * 1000));
+    SELECT who.kind, who.subject, ceil(extract(epoch FROM clock_timestamp()) * 1000)
+    FROM (
+      SELECT 'all' AS kind, '' AS subject
+      UNION SELECT 'owner', t.user_id FROM {schema}.countersign_token t
+      UNION SELECT 'owner', f.user_id FROM {schema}.countersign_session f WHERE f.user_id IS NOT NULL AND f.ended_at IS NULL
+    ) who;
     RETURN NULL;
   END IF;
   was := to_jsonb(OLD);
@@ -236,10 +252,12 @@ BEGIN
         RETURN NULL;
       END IF;
       INSERT INTO {schema}.countersign_revocation (kind, subject, not_before)
-      SELECT 'user', coalesce(was ->> {name}, 'None'), greatest(
+      SELECT who.kind, who.subject, greatest(
         ceil(extract(epoch FROM clock_timestamp()) * 1000),
-        ceil(extract(epoch FROM (SELECT max(f.created_at) FROM {schema}.countersign_session f WHERE f.user_id = was ->> {id})) * 1000)
-      );
+        ceil(extract(epoch FROM (SELECT max(f.created_at) FROM {schema}.countersign_session f WHERE f.user_id = was ->> {id})) * 1000),
+        ceil(extract(epoch FROM (SELECT max(t.created_at) FROM {schema}.countersign_token t WHERE t.user_id = was ->> {id})) * 1000)
+      )
+      FROM (VALUES ('owner', was ->> {id}), ('user', coalesce(was ->> {name}, 'None'))) AS who (kind, subject);
     EXCEPTION WHEN undefined_table THEN
       RAISE WARNING 'countersign: its tables are gone; run countersign migrate, or drop the trigger countersign_user_changed';
     END;

@@ -140,6 +140,8 @@ pub(crate) struct UserTable {
     pub(crate) set_password: String,
     /// Last login: primary key.
     pub(crate) set_last_login: Option<String>,
+    /// Changes nothing, and waits until nobody else changes what this user has: primary key.
+    pub(crate) lock: String,
     /// A new user; the unique index of the name refuses a second.
     pub(crate) create: String,
     pub(crate) created: Vec<Field>,
@@ -339,6 +341,7 @@ impl UserTable {
                 .last_login
                 .as_ref()
                 .map(|column| format!("UPDATE {table} SET {} = $1 WHERE {id} = $2", quoted(column))),
+            lock: format!("UPDATE {table} SET {id} = {id} WHERE {id} = $1"),
             create: format!("INSERT INTO {table} ({}) VALUES ({}) RETURNING {id}", names.join(", "), marks.join(", ")),
             created: created.iter().map(|(field, _)| *field).collect(),
             permissions: permissions(groups, user_permissions),
@@ -377,12 +380,6 @@ impl UserTable {
             IdType::Uuid => format!("CAST({text} AS uuid)"),
             IdType::Text => text.to_owned(),
         }
-    }
-
-    /// Waits until nobody else changes what this user has: primary key.
-    pub(crate) fn lock(&self) -> String {
-        let (table, id) = (self.quoted(), quoted(&self.id));
-        format!("UPDATE {table} SET {id} = {id} WHERE {id} = $1")
     }
 
     /// A user from the columns of [`select_where`](Self::select_where).

@@ -6,15 +6,13 @@ use std::sync::atomic::Ordering;
 
 use countersign_formats::json::Value;
 use countersign_formats::jwt::Claims;
-use countersign_store::{Against, Ending, IdType, Mark, MarkKind, UserId};
+use countersign_store::{Against, IdType, Mark, MarkKind, SessionFate, UserId};
 use jiff::Timestamp;
 
 use super::{Marks, RevocationStats, Subject};
 use crate::audit::{About, Event};
-use crate::authenticate::{Credential, Identity, Principal};
 use crate::authority::Authority;
 use crate::claim_value::{to_instant, to_integer, to_text};
-use crate::client::Client;
 use crate::failure::Failure;
 use crate::family::FamilyKeys;
 
@@ -37,7 +35,7 @@ fn is_refused(claims: &Claims, sid: Option<&str>, against: &Against) -> bool {
 }
 
 /// Whether something that began then is refused on account of a mark.
-fn has_begun_by(began: Option<Timestamp>, not_before: Option<i64>) -> bool {
+pub(crate) fn has_begun_by(began: Option<Timestamp>, not_before: Option<i64>) -> bool {
     // What does not say when it began did so long ago.
     let began = began.map_or(i64::MIN, Timestamp::as_millisecond);
     not_before.is_some_and(|not_before| began <= not_before)
@@ -102,67 +100,6 @@ impl Authority {
         after.map_or(now, |after| after.max(now))
     }
 
-    /// Ends all sessions of a user but one, at once and everywhere: their access tokens are refused, their refresh tokens stand in
-    /// SimpleJWT's blacklist, and so do those that name no session. Gives the number of sessions that ended.
-    ///
-    /// # Errors
-    /// [`Failure::Store`]; [`Failure::NotFound`] where there are no sessions.
-    pub async fn end_sessions(&self, user: &UserId, except: Option<&str>) -> Result<usize, Failure> {
-        self.end_sessions_for("operator", user, except, Client::default()).await
-    }
-
-    /// [`end_sessions`](Self::end_sessions), and why, and who asks for it.
-    async fn end_sessions_for(
-        &self,
-        reason: &'static str,
-        user: &UserId,
-        except: Option<&str>,
-        client: Client<'_>,
-    ) -> Result<usize, Failure> {
-        let Some(revocations) = self.revocations() else { return Err(Failure::NotFound) };
-        let about = About::client(client).user(user);
-        let told = self.audit().entry(&Event::SessionEnded { reason }, &about, self.now());
-        let ending = Ending {
-            user: user.clone(),
-            subject: self.user_id_text(user).await?,
-            except: except.map(str::to_owned),
-            at: self.now(),
-            reason,
-            has_blacklist: self.settings().apps.token_blacklist,
-            told: self.audit().rows(told.as_slice()).pop(),
-        };
-        let ended = self.store().end_sessions_of(ending).await?;
-        revocations.add(&ended.marks);
-        for sid in &ended.sessions {
-            self.audit().committed_for(told.as_ref(), sid);
-        }
-        Ok(ended.sessions.len())
-    }
-
-    /// Ends all sessions of whoever an identity stands for, `but_here` all but the one whose token was shown.
-    ///
-    /// # Errors
-    /// As [`end_sessions`](Self::end_sessions).
-    pub async fn log_out_everywhere(
-        &self,
-        identity: &Identity,
-        but_here: bool,
-        client: Client<'_>,
-    ) -> Result<(), Failure> {
-        let user = match &identity.principal {
-            Principal::Anonymous => None,
-            Principal::User(user) => Some(user.id.clone()),
-            Principal::Claims { user_id, .. } => self.user_of_claim(user_id).await?.map(|user| user.id),
-        };
-        let user = user.ok_or(Failure::UserNotFound)?;
-        let here = match &identity.credential {
-            Some(Credential::Session(sid)) if but_here => Some(sid.as_str()),
-            _ => None,
-        };
-        let here = here.filter(|sid| self.family_keys().is_some_and(|keys| keys.is_session(sid)));
-        self.end_sessions_for("logout_all", &user, here, client).await.map(|_| ())
-    }
-
     /// Ends one session, whoever's; `false` if there is none of that id, or it had ended.
     ///
     /// # Errors
@@ -172,11 +109,13 @@ impl Authority {
         let has_blacklist = self.settings().apps.token_blacklist;
         let (now, about) = (self.now(), About::default().session(sid));
         let told = Vec::from_iter(self.audit().entry(&Event::SessionEnded { reason: "operator" }, &about, now));
-        let ended = self.store().end_session(sid, has_blacklist, "operator", now, self.audit().rows(&told)).await?;
-        let Some(mark) = ended else { return Ok(false) };
-        revocations.add(&[mark]);
-        self.audit().committed(&told);
-        Ok(true)
+        let fate = SessionFate::Family(sid.to_owned());
+        let is_ended = self.store().end_session(fate, has_blacklist, "operator", now, self.audit().rows(&told)).await?;
+        if is_ended {
+            revocations.add(&[Mark::of_session(sid, now)]);
+            self.audit().committed(&told);
+        }
+        Ok(is_ended)
     }
 
     /// Refuses one token from now on, by its id.
@@ -192,15 +131,18 @@ impl Authority {
         Ok(())
     }
 
-    /// Ends every session of everybody, and voids every recorded token. Gives the number of tokens that are void now for Django too.
+    /// Ends every session of everybody, whatever kind, and voids every recorded token. Gives the number of tokens that are void now for Django too.
     ///
     /// # Errors
     /// [`Failure::Store`]; [`Failure::NotFound`] where there are no sessions.
     pub async fn end_all_sessions(&self) -> Result<u64, Failure> {
         let Some(revocations) = self.revocations() else { return Err(Failure::NotFound) };
-        revocations.add(&[self.store().mark_all(self.now()).await?]);
+        let (at, apps) = (self.now(), self.settings().apps);
+        let mark = self.store().mark_all(at).await?;
+        revocations.add(std::slice::from_ref(&mark));
         self.tell(&Event::AllSessionsEnded, &About::default());
-        if self.settings().apps.token_blacklist { Ok(self.store().blacklist_all(self.now()).await?) } else { Ok(0) }
+        self.store().end_all_sessions(self.token_tables(), apps.knox, "operator", at, &mark).await?;
+        if apps.token_blacklist { Ok(self.store().blacklist_all(at).await?) } else { Ok(0) }
     }
 
     /// A session ended here: this node knows at once.

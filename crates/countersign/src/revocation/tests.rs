@@ -1,5 +1,5 @@
 use countersign_formats::jwt::{Claims, HmacAlgorithm, HmacSecret, SigningKey, TokenType, decode};
-use countersign_store::{DatabaseUrl, InstalledApps, NewUser, Place, Store, StoreOptions, User};
+use countersign_store::{DatabaseUrl, InstalledApps, NewUser, Place, SessionFate, Store, StoreOptions, User};
 use proptest::prelude::*;
 
 use super::*;
@@ -179,7 +179,7 @@ impl World {
             Act::LogIn(user) => self.log_in(user, true).await,
             Act::LogInAtDjango(user) => self.log_in(user, false).await,
             Act::EndAll(user) => {
-                self.authority.end_sessions(&self.users[user].id, None).await.expect("ended");
+                self.authority.end_sessions(&self.users[user].id).await.expect("ended");
                 self.end(|token| token.user == user);
             }
             Act::EndEverything => {
@@ -210,7 +210,8 @@ impl World {
                 if sid.is_some() && kept.session.is_none() {
                     return; // begun by a token of Django's, which the list does not follow
                 }
-                self.authority.end_sessions(&self.users[kept.user].id, sid.as_deref()).await.expect("ended");
+                let (owner, except) = (&self.users[kept.user].id, sid.clone().map(SessionFate::Family));
+                self.authority.end_all_of("test", owner, except, Client::default()).await.expect("ended");
                 let goes_on = |token: &Token| sid.is_some() && token.session.is_some() && token.session == kept.session;
                 self.end(|token| token.user == kept.user && !goes_on(token));
             }

@@ -1,10 +1,11 @@
 //! `countersign sessions list`: where a user is logged in.
 
 use anyhow::bail;
-use countersign::{AUTHTOKEN_TABLE, Authority, SessionInfo};
+use countersign::{Authority, SessionInfo};
 use jiff::Timestamp;
 
 use super::CommandError;
+use crate::app::token_tables;
 use crate::config::Config;
 
 #[derive(clap::Args)]
@@ -28,18 +29,9 @@ pub(super) async fn list(config: Config, args: &ListArgs) -> anyhow::Result<()> 
     let Some(user) = store.user_by_username(&args.user).await? else {
         return Err(CommandError(format!("user '{}' does not exist", args.user)).into());
     };
-    // Tables of tokens besides DRF's own are named by the authentication classes of the paths.
-    let mut tables = Vec::new();
-    for choice in config.resources.iter().flat_map(|resource| &resource.authentication) {
-        if let crate::config::SchemeChoice::Token { keyword, table } = choice
-            && table != AUTHTOKEN_TABLE
-        {
-            tables
-                .push(countersign::Scheme::Token { keyword: keyword.clone(), table: store.token_table(table).await? });
-        }
-    }
-    let authority = Authority::builder(store.clone(), settings).build().await?;
-    let sessions = authority.sessions_of(&user.id, &tables).await?;
+    let tables = token_tables(&store, &config.resources).await?;
+    let authority = Authority::builder(store.clone(), settings).token_tables(tables).build().await?;
+    let sessions = authority.sessions_of(&user.id).await?;
     store.close().await;
     if args.json {
         let entries: Vec<_> = sessions.iter().map(entry).collect();

@@ -5,6 +5,7 @@ use countersign::Authority;
 
 use super::CommandError;
 use super::session_list::{self, ListArgs};
+use crate::app::token_tables;
 use crate::config::Config;
 
 #[derive(clap::Subcommand)]
@@ -18,7 +19,7 @@ pub(super) enum SessionsCommand {
 #[derive(clap::Args)]
 #[group(required = true, multiple = false)]
 pub(super) struct EndArgs {
-    /// All sessions of this user, and the user's tokens that name no session.
+    /// All sessions of this user, whatever kind, and the user's JSON web tokens that name no session.
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
     /// One session, by its id (the claim `sid`).
@@ -45,13 +46,14 @@ pub(super) async fn sessions(config: Config, command: &SessionsCommand) -> anyho
     }
     config.database.settle_events(&store, &config.audit, &mut settings).await?;
     let store = config.database.with_users(&store).await?;
-    let authority = Authority::builder(store.clone(), settings).build().await?;
+    let tables = token_tables(&store, &config.resources).await?;
+    let authority = Authority::builder(store.clone(), settings).token_tables(tables).build().await?;
     let told = match args {
         EndArgs { user: Some(name), .. } => {
             let Some(user) = store.user_by_username(name).await? else {
                 return Err(CommandError(format!("user '{name}' does not exist")).into());
             };
-            format!("Ended {} sessions of user '{name}'", authority.end_sessions(&user.id, None).await?)
+            format!("Ended {} sessions of user '{name}'", authority.end_sessions(&user.id).await?)
         }
         EndArgs { session: Some(sid), .. } => {
             if !authority.end_session(sid).await? {

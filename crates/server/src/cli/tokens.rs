@@ -1,10 +1,12 @@
 //! `countersign drf_create_token` and `countersign flushexpiredtokens`.
 
+use anyhow::Context as _;
 use countersign::AUTHTOKEN_TABLE;
 use countersign::audit::{About, Event};
 use countersign::clock::{Clock as _, Entropy as _, SystemClock, SystemEntropy};
 use countersign::pruning::SESSION_GRACE;
 use countersign_formats::token_key::TokenKey;
+use countersign_store::Store;
 use jiff::Timestamp;
 
 use super::CommandError;
@@ -48,13 +50,21 @@ pub(super) async fn create_token(config: &Config, args: &CreateTokenArgs) -> any
 pub(super) async fn flush_expired(config: &Config) -> anyhow::Result<()> {
     let store = config.database.open_with_users().await?;
     let now = SystemClock.now();
+    flush(config, &store, now)
+        .await
+        .context("not all expired rows were deleted; another process may hold them: run this again")?;
+    store.close().await;
+    Ok(())
+}
+
+async fn flush(config: &Config, store: &Store, now: Timestamp) -> anyhow::Result<()> {
     store.flush_expired(now).await?;
     if config.settings.apps.countersign && store.migration_state().await?.has_own_tables() {
         let sessions_until = now.checked_sub(SESSION_GRACE).unwrap_or(Timestamp::MIN);
-        store.flush_families(now, sessions_until).await?;
+        store.flush_own(now, sessions_until).await?;
+        while store.settle_owners(100).await? > 0 {}
         let (short, long) = config.settings.simple_jwt.marks_until(now);
         store.flush_revocations(short, long).await?;
     }
-    store.close().await;
     Ok(())
 }

@@ -396,3 +396,40 @@ fn a_server_prunes_itself(kind: Kind) {
         "what lives stays"
     );
 }
+
+/// The command takes turns with a server that prunes; when its turn does not come, it says so.
+#[test]
+fn flushing_does_not_stop_in_silence() {
+    if !Kind::Postgres.is_there() {
+        return;
+    }
+    let database = with_ann(Kind::Postgres);
+    let server = start(&database, "");
+    assert_eq!(log_in(&server, "ann", SECRET).status, 200);
+    drop(server);
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("countersign.toml");
+    std::fs::write(&file, text(&database, "[postgresql]\nstatement_timeout = \"100ms\"\n")).expect("written");
+    let flush = || {
+        let run = Command::new(env!("CARGO_BIN_EXE_countersign"))
+            .args(["--config", file.to_str().expect("UTF-8"), "flushexpiredtokens"])
+            .output()
+            .expect("runs");
+        (run.status.code(), String::from_utf8(run.stderr).expect("UTF-8"))
+    };
+    let left = || database.column("SELECT count(*) FROM countersign_device");
+    database.execute(
+        "INSERT INTO countersign_device (id, user_id, kind, keep_until) VALUES ('d', '1', 'knox', now() - interval '1 day')",
+    );
+    let mut other = postgres::Client::connect(&database.url(), postgres::NoTls).expect("connected");
+    other
+        .batch_execute("BEGIN; SELECT pg_advisory_xact_lock(730580984, hashtext(CAST(current_schema() AS text)))")
+        .expect("locked");
+    let refusal = "countersign: not all expired rows were deleted; another process may hold them: run this again: \
+                   the database was busy for longer than its timeout\n";
+    assert_eq!(flush(), (Some(1), refusal.to_owned()));
+    assert_eq!(left(), [Cell::Integer(1)]);
+    other.batch_execute("COMMIT").expect("given back");
+    assert_eq!(flush(), (Some(0), String::new()));
+    assert_eq!(left(), [Cell::Integer(0)]);
+}

@@ -15,6 +15,10 @@ on_every_backend![
     the_current_session_ends_by_that_name,
     all_sessions_end,
     all_other_sessions_end,
+    logging_out_everywhere_ends_every_kind,
+    an_operator_ends_every_kind,
+    what_ended_with_a_change_of_its_user_is_not_listed,
+    the_end_of_a_session_is_written_with_its_event,
     r8_nobody_sees_or_ends_anothers_sessions,
     an_id_is_no_secret_and_no_credential,
     dead_sessions_are_not_shown,
@@ -233,6 +237,128 @@ fn all_other_sessions_end(kind: Kind) {
     }
     assert_eq!(send(&server, "DELETE", "/api/sessions/others/", BASIC.1).status, 204);
     assert_eq!(list(&server, BASIC.1).len(), 0, "all are others to a password");
+}
+
+fn logging_out_everywhere_ends_every_kind(kind: Kind) {
+    let database = ann_and_bob(kind);
+    let server = start(&database, "");
+    let bobs = log_in(&server, "bob");
+    for (index, kind) in ["token", "native", "jwt", "knox"].into_iter().enumerate() {
+        let logins = log_in(&server, "ann");
+        let answer = send(&server, "POST", "/api/sessions/logout-others/", &logins[index].1);
+        assert_eq!((answer.status, &*answer.body), (204, ""), "{kind}");
+        let others: Vec<u16> = (0..4).map(|other| if other == index { 200 } else { 401 }).collect();
+        assert_eq!(statuses(&server, &logins), others, "{kind}");
+        assert_eq!(send(&server, "POST", "/api/sessions/logout-all/", &logins[index].1).status, 204, "{kind}");
+        assert_eq!(statuses(&server, &logins), [401; 4], "{kind}");
+        assert_eq!(list(&server, BASIC.1).len(), 0);
+    }
+    assert_eq!(statuses(&server, &bobs), [200; 4]);
+    for path in ["/api/sessions/logout-all/", "/api/sessions/logout-others/"] {
+        let nobody = server.send("POST", path, &[], None);
+        let refusal = r#"{"detail":"Authentication credentials were not provided."}"#;
+        assert_eq!((nobody.status, &*nobody.body), (401, refusal), "{path}");
+    }
+}
+
+fn an_operator_ends_every_kind(kind: Kind) {
+    let database = ann_and_bob(kind);
+    let server = start(&database, "");
+    let (anns, bobs) = (log_in(&server, "ann"), log_in(&server, "bob"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("countersign.toml");
+    std::fs::write(&file, format!("{APPS}{}", text(&database, CLASSES))).expect("written");
+    let end = |what: &[&str]| {
+        let run = std::process::Command::new(env!("CARGO_BIN_EXE_countersign"))
+            .args(["--config", file.to_str().expect("UTF-8"), "sessions", "end"])
+            .args(what)
+            .output()
+            .expect("runs");
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+        String::from_utf8(run.stdout).expect("UTF-8")
+    };
+    assert_eq!(end(&["--user", "ann"]), "Ended 4 sessions of user 'ann'\n");
+    while statuses(&server, &anns) != [401; 4] {} // the node knows within a second
+    assert_eq!(list(&server, BASIC.1).len(), 0);
+    assert_eq!(statuses(&server, &bobs), [200; 4]);
+    log_in(&server, "ann");
+    assert!(end(&["--all"]).starts_with("Ended all sessions; "));
+    while statuses(&server, &bobs) != [401; 4] {}
+    assert_eq!((list(&server, BASIC.1).len(), list(&server, BASIC_BOB.1).len()), (0, 0));
+    for table in ["countersign_token", "countersign_device", "authtoken_token", "knox_authtoken"] {
+        assert_eq!(database.column(&format!("SELECT count(*) FROM {table}")), [Cell::Integer(0)], "{table}");
+    }
+}
+
+/// By the view and by the command; Django's own tokens live on, as they do there.
+fn what_ended_with_a_change_of_its_user_is_not_listed(kind: Kind) {
+    let database = ann_and_bob(kind);
+    let server = start(&database, "");
+    let (anns, bobs) = (log_in(&server, "ann"), log_in(&server, "bob"));
+    database.execute("UPDATE auth_user SET password = 'x' || password WHERE id = 1");
+    // The command's clock is the real one, by which only DRF's token has no end.
+    let listed = || {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("countersign.toml");
+        std::fs::write(&file, format!("{APPS}{}", text(&database, CLASSES))).expect("written");
+        let run = std::process::Command::new(env!("CARGO_BIN_EXE_countersign"))
+            .args(["--config", file.to_str().expect("UTF-8"), "sessions", "list", "--json", "--user", "ann"])
+            .output()
+            .expect("runs");
+        kinds(&serde_json::from_slice::<Vec<Value>>(&run.stdout).expect("JSON")).join(" ")
+    };
+    for _ in 0..2 {
+        assert_eq!(kinds(&list(&server, &anns[0].1)), ["knox", "token"]);
+        assert_eq!(kinds(&list(&server, &bobs[0].1)), ["jwt", "knox", "native", "token"]);
+        assert_eq!(listed(), "token");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(server.authority.store().settle_owners(10)).expect("settled");
+    }
+    assert_eq!(
+        database.column("SELECT end_reason FROM countersign_session WHERE user_id = '1'"),
+        [Cell::Text("user_changed".to_owned())]
+    );
+}
+
+fn the_end_of_a_session_is_written_with_its_event(kind: Kind) {
+    let database = ann_and_bob(kind);
+    let server = start(&database, "");
+    let logins = log_in(&server, "ann");
+    // Read before the recorder, which gathers for a while, has written anything.
+    let told = || database.column("SELECT session FROM countersign_event WHERE kind = 'session_ended' ORDER BY id");
+    let mut ended = Vec::new();
+    for session in list(&server, BASIC.1) {
+        let id = session["id"].as_str().expect("an id").to_owned();
+        assert_eq!(send(&server, "DELETE", &format!("/api/sessions/{id}/"), BASIC.1).status, 204);
+        ended.push(Cell::Text(id));
+        assert_eq!(told(), ended);
+    }
+    assert_eq!(statuses(&server, &logins), [401; 4]);
+    log_in(&server, "ann");
+    let mut all: Vec<String> =
+        list(&server, BASIC.1).iter().map(|session| session["id"].as_str().expect("an id").to_owned()).collect();
+    assert_eq!(send(&server, "DELETE", "/api/sessions/", BASIC.1).status, 204);
+    let mut shown: Vec<String> = told()
+        .into_iter()
+        .skip(4)
+        .map(|cell| match cell {
+            Cell::Text(id) => id,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    all.sort_unstable();
+    shown.sort_unstable();
+    assert_eq!(shown, all);
+    let details = database.column(
+        "SELECT DISTINCT user_id || ' ' || address || ' ' || detail FROM countersign_event WHERE kind = 'session_ended' ORDER BY 1",
+    );
+    assert_eq!(
+        details,
+        [
+            Cell::Text("1 127.0.0.1 {\"reason\":\"ended_by_user\"}".to_owned()),
+            Cell::Text("1 127.0.0.1 {\"reason\":\"logout_all\"}".to_owned()),
+        ]
+    );
 }
 
 fn r8_nobody_sees_or_ends_anothers_sessions(kind: Kind) {

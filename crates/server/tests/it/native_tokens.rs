@@ -17,6 +17,8 @@ on_every_backend![
     o5_a_user_has_at_most_so_many_tokens,
     o6_refused_logins_read_alike,
     r6_an_inactive_user_is_refused,
+    r5_what_is_done_to_a_user_ends_tokens,
+    r5_a_rehash_ends_no_token,
     jwt_and_native_tokens_share_a_keyword,
     native_tokens_need_their_tables,
     without_native_tokens_nothing_is_theirs,
@@ -208,6 +210,54 @@ fn r6_an_inactive_user_is_refused(kind: Kind) {
     database.execute("DELETE FROM auth_user");
     let answer = whoami(&server, &bearer);
     assert_eq!((answer.status, &*answer.body), (401, r#"{"detail":"Invalid token."}"#));
+}
+
+/// Disabled and enabled again, or with another password: what was given out before stays void, is not listed, and goes in time.
+fn r5_what_is_done_to_a_user_ends_tokens(kind: Kind) {
+    for deed in [
+        "UPDATE auth_user SET is_active = FALSE; UPDATE auth_user SET is_active = TRUE",
+        "UPDATE auth_user SET password = 'x' || password; UPDATE auth_user SET password = substr(password, 2)",
+        "UPDATE auth_user SET id = 2; UPDATE auth_user SET id = 1",
+    ] {
+        let database = with_ann(kind);
+        let (server, another) = (start(&database, "limit_per_user = 2\n"), start(&database, ""));
+        let before = [token(&server), token(&server)];
+        assert_eq!(log_in(&server, SECRET).status, 403);
+        database.execute(deed);
+        let refusal = r#"{"detail":"Invalid token."}"#;
+        for (node, token) in [(&server, &before[0]), (&another, &before[1])] {
+            let answer = whoami(node, &format!("Bearer {token}"));
+            assert_eq!((answer.status, &*answer.body), (401, refusal), "{deed}: at once, and on every node");
+        }
+        // The database's clock is far ahead of this one, as that of a node may be.
+        let after = token(&server);
+        assert_eq!(status(&another, &after), 200, "{deed}");
+        let listed = server.send("GET", "/api/sessions/", &[("Authorization", &format!("Bearer {after}"))], None);
+        assert_eq!(listed.json().as_array().map(Vec::len), Some(1), "{}", listed.body);
+        assert_eq!(database.column("SELECT count(*) FROM countersign_token"), [Cell::Integer(1)], "a login clears");
+        // What is not cleared by a login is by the server, and stays void when the mark is gone.
+        database.execute(deed);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        assert!(runtime.block_on(server.authority.store().settle_owners(10)).expect("settled") > 0);
+        assert_eq!(database.column("SELECT count(*) FROM countersign_token"), [Cell::Integer(0)]);
+        let owners = "SELECT count(*) FROM countersign_revocation WHERE kind = 'owner'";
+        assert_eq!(database.column(owners), [Cell::Integer(0)]);
+        assert_eq!(status(&server, &after), 401);
+        assert_eq!(status(&server, &token(&server)), 200);
+    }
+}
+
+fn r5_a_rehash_ends_no_token(kind: Kind) {
+    let database = with_ann(kind);
+    let server = start(&database, "");
+    let before = token(&server);
+    let hash = || database.column("SELECT password FROM auth_user");
+    let old = hash();
+    let costlier = text(&database, "[native_tokens]\nenabled = true\n").replace("iterations = 1", "iterations = 2");
+    let costlier = Server::start(Config::from_text(&costlier).expect("holds together"), instant(NOW));
+    let during = token(&costlier);
+    assert_ne!(hash(), old, "re-hashed");
+    assert_eq!([status(&server, &before), status(&server, &during)], [200, 200]);
 }
 
 fn jwt_and_native_tokens_share_a_keyword(kind: Kind) {

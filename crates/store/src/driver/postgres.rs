@@ -62,6 +62,10 @@ const SCHEMA_LOCK: &str = "SELECT pg_catalog.pg_advisory_xact_lock(7305809842)";
 const PRUNING_LOCK: &str = "
     SELECT pg_catalog.pg_try_advisory_xact_lock(730580984, pg_catalog.hashtext(CAST(pg_catalog.current_schema() AS text)))";
 
+/// The same, waited for.
+const PRUNING_TURN: &str = "
+    SELECT pg_catalog.pg_advisory_xact_lock(730580984, pg_catalog.hashtext(CAST(pg_catalog.current_schema() AS text)))";
+
 /// A PostgreSQL database.
 #[derive(Debug)]
 pub(crate) struct Postgres {
@@ -157,6 +161,10 @@ impl Session {
 
     pub(crate) async fn may_prune(&mut self) -> Result<bool, StoreError> {
         Ok(first(&self.rows(PRUNING_LOCK, &[]).await?, |row| row.boolean(0))? == Some(true))
+    }
+
+    pub(crate) async fn await_pruning(&mut self) -> Result<(), StoreError> {
+        self.rows(PRUNING_TURN, &[]).await.map(|_| ())
     }
 }
 

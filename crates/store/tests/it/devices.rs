@@ -2,7 +2,7 @@
 
 use countersign_formats::token_key::TokenKey;
 use countersign_store::{
-    Device, EndAll, Ending, NewKnoxToken, NewNativeToken, Place, Seen, SessionFate, StoreError, TokenTable, UserId,
+    Device, Ending, EventRow, NewKnoxToken, NewNativeToken, Place, Seen, SessionFate, StoreError, TokenTable, UserId,
 };
 use zeroize::Zeroizing;
 
@@ -160,24 +160,41 @@ async fn live(fixture: &Fixture, user: &UserId, table: &TokenTable) -> [usize; 5
     ]
 }
 
-fn fates(table: &TokenTable) -> [SessionFate; 4] {
+fn fates(table: &TokenTable, user: &UserId) -> [SessionFate; 4] {
     [
         SessionFate::Family("family of ann".to_owned()),
-        SessionFate::Token { table: table.clone(), id: "token of ann".to_owned() },
+        SessionFate::Token { table: table.clone(), user: user.clone(), id: "token of ann".to_owned() },
         SessionFate::Knox { digest: Zeroizing::new("digest of ann".to_owned()), id: "knox of ann".to_owned() },
         SessionFate::Native(Zeroizing::new("native of ann".to_owned())),
     ]
 }
 
+/// What is told of an end.
+fn told() -> EventRow {
+    EventRow {
+        at: at(1),
+        kind: "session_ended".into(),
+        user: None,
+        account: None,
+        address: None,
+        agent: None,
+        session: None,
+        detail: None,
+    }
+}
+
+const EVENTS: &str = "SELECT count(*) FROM countersign_event";
+
 async fn one_session_ends_and_no_other(fixture: Fixture) {
     let (ann, table) = one_of_each(&fixture, "ann").await;
     let (bob, _) = one_of_each(&fixture, "bob").await;
     let after = [[0, 1, 1, 1, 2], [0, 0, 1, 1, 1], [0, 0, 0, 1, 0], [0, 0, 0, 0, 0]];
-    for (fate, after) in fates(&table).into_iter().zip(after) {
-        let end = || fixture.store.end_one(&ann, fate.clone(), true, "ended", at(1));
+    for (number, (fate, after)) in (1..).zip(fates(&table, &ann).into_iter().zip(after)) {
+        let end = || fixture.store.end_session(fate.clone(), true, "ended", at(1), vec![told()]);
         assert!(end().await.expect("writes"), "{fate:?}");
         assert!(!end().await.expect("writes"), "{fate:?}: once");
         assert_eq!(live(&fixture, &ann, &table).await, after, "{fate:?}");
+        assert_eq!(fixture.seen(EVENTS).await, number.to_string(), "told once");
     }
     assert_eq!(live(&fixture, &bob, &table).await, [1, 1, 1, 1, 2]);
     let blacklisted = "SELECT count(*) FROM token_blacklist_blacklistedtoken";
@@ -185,49 +202,48 @@ async fn one_session_ends_and_no_other(fixture: Fixture) {
     assert_eq!(fixture.seen("SELECT end_reason FROM countersign_session WHERE sid = 'family of ann'").await, "ended");
 }
 
-fn all_of(user: &UserId, table: &TokenTable, except: Option<SessionFate>) -> EndAll {
-    EndAll {
-        ending: Ending {
-            user: user.clone(),
-            subject: user.to_string(),
-            except: match &except {
-                Some(SessionFate::Family(sid)) => Some(sid.clone()),
-                _ => None,
-            },
-            at: at(1),
-            reason: "ended",
-            has_blacklist: true,
-            told: None,
-        },
+fn all_of(user: &UserId, table: &TokenTable, except: Option<SessionFate>) -> Ending {
+    Ending {
+        user: user.clone(),
+        subject: user.to_string(),
         except,
         token_tables: vec![table.clone()],
         has_knox: true,
+        has_blacklist: true,
+        at: at(1),
+        reason: "ended",
+        told: Some(told()),
     }
 }
 
 async fn all_sessions_of_a_user_end(fixture: Fixture) {
     let (ann, table) = one_of_each(&fixture, "ann").await;
     let (bob, _) = one_of_each(&fixture, "bob").await;
-    fixture.store.end_all(all_of(&ann, &table, None)).await.expect("writes");
+    let ended = fixture.store.end_sessions_of(all_of(&ann, &table, None)).await.expect("writes");
+    assert_eq!((ended.sessions.len(), ended.sessions[0].as_str()), (4, "family of ann"));
+    assert_eq!(fixture.seen("SELECT count(DISTINCT session) FROM countersign_event").await, "4");
     assert_eq!(live(&fixture, &ann, &table).await, [0; 5]);
     assert_eq!(live(&fixture, &bob, &table).await, [1, 1, 1, 1, 2]);
     assert_eq!(fixture.seen("SELECT count(*) FROM token_blacklist_blacklistedtoken").await, "1");
+    let again = fixture.store.end_sessions_of(all_of(&ann, &table, None)).await.expect("writes");
+    assert!(again.sessions.is_empty());
 }
 
 async fn all_sessions_end_but_one(fixture: Fixture) {
     for (index, kept) in [[1, 0, 0, 0, 0], [0, 1, 0, 0, 1], [0, 0, 1, 0, 1], [0, 0, 0, 1, 0]].into_iter().enumerate() {
         fixture.execute("DELETE FROM authtoken_token; DELETE FROM knox_authtoken; DELETE FROM token_blacklist_blacklistedtoken; DELETE FROM token_blacklist_outstandingtoken; DELETE FROM auth_user; DELETE FROM countersign_session; DELETE FROM countersign_token; DELETE FROM countersign_device").await;
         let (ann, table) = one_of_each(&fixture, "ann").await;
-        let fate = fates(&table)[index].clone();
-        fixture.store.end_all(all_of(&ann, &table, Some(fate))).await.expect("writes");
+        let fate = fates(&table, &ann)[index].clone();
+        let ended = fixture.store.end_sessions_of(all_of(&ann, &table, Some(fate))).await.expect("writes");
+        assert_eq!(ended.sessions.len(), 3);
         assert_eq!(live(&fixture, &ann, &table).await, kept);
     }
 }
 
 async fn flushing_takes_dead_tokens(fixture: Fixture) {
     let (ann, table) = one_of_each(&fixture, "ann").await;
-    fixture.store.flush_families(at(600), at(0)).await.expect("writes");
+    fixture.store.flush_own(at(600), at(0)).await.expect("writes");
     assert_eq!(live(&fixture, &ann, &table).await, [1, 1, 1, 1, 0], "good until the last instant");
-    fixture.store.flush_families(at(601), at(0)).await.expect("writes");
+    fixture.store.flush_own(at(601), at(0)).await.expect("writes");
     assert_eq!(live(&fixture, &ann, &table).await, [1, 1, 1, 0, 0]);
 }

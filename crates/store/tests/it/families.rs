@@ -171,9 +171,9 @@ async fn flushing_takes_what_no_token_needs(fixture: Fixture) {
     with_session(&fixture, "new", 200).await;
     step(&fixture, &presented("old", "old-root"), exchange("old-root", "old-child", 100)).await;
     step(&fixture, &presented("new", "new-root"), exchange("new-root", "new-child", 200)).await;
-    assert_eq!(fixture.store.flush_families(at(99), at(99)).await.expect("writes"), 0);
-    assert_eq!(fixture.store.flush_families(at(100), at(50)).await.expect("writes"), 1, "sessions stay for longer");
-    assert_eq!(fixture.store.flush_families(at(100), at(100)).await.expect("writes"), 1);
+    assert_eq!(fixture.store.flush_own(at(99), at(99)).await.expect("writes"), 0);
+    assert_eq!(fixture.store.flush_own(at(100), at(50)).await.expect("writes"), 1, "sessions stay for longer");
+    assert_eq!(fixture.store.flush_own(at(100), at(100)).await.expect("writes"), 1);
     assert_eq!(fixture.seen("SELECT sid FROM countersign_session").await, "new");
     assert_eq!(fixture.seen("SELECT child_jti FROM countersign_rotation").await, "new-child");
     fixture.store.check_statements(&InstalledApps::default()).await.expect("understood");

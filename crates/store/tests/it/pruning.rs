@@ -1,6 +1,8 @@
 //! Expired rows, batch by batch.
 
-use countersign_store::{IndexedTable, Pruned, Store, StoreError};
+use std::time::Duration;
+
+use countersign_store::{IndexedTable, PostgresOptions, Pruned, Store, StoreError, StoreOptions};
 use jiff::Timestamp;
 
 use crate::{Fixture, Kind, at, on_every_backend};
@@ -9,6 +11,7 @@ on_every_backend![
     each_table_loses_exactly_what_has_ended,
     two_processes_do_not_fight,
     while_another_process_prunes_nothing_is_done,
+    who_flushes_waits_for_its_turn,
     a_row_that_something_refers_to_stays,
 ];
 
@@ -134,6 +137,38 @@ async fn while_another_process_prunes_nothing_is_done(fixture: Fixture) {
     assert_eq!(left(&fixture).await, before);
     fixture.execute("COMMIT").await;
     assert!(matches!(store.prune_outstanding(0, at(99), 50).await, Ok(Some(Pruned::Done(_)))));
+}
+
+async fn who_flushes_waits_for_its_turn(fixture: Fixture) {
+    if fixture.kind() == Kind::Sqlite {
+        return; // one process writes at a time anyway
+    }
+    fill(&fixture).await;
+    let turn = "BEGIN; SELECT pg_advisory_xact_lock(730580984, hashtext(CAST(current_schema() AS text)))";
+    fixture.execute(turn).await;
+    let store = fixture.store.clone();
+    let flushing = tokio::spawn(async move {
+        let deleted = store.flush_expired(at(99)).await?;
+        Ok::<_, StoreError>((deleted, store.flush_own(at(99), at(49)).await?))
+    });
+    let waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = 730580984 AND NOT granted
+                 AND objid = CAST(CAST(hashtext(CAST(current_schema() AS text)) AS bigint) & 4294967295 AS oid)";
+    while fixture.seen(waits).await == "0" {}
+    fixture.execute("COMMIT").await;
+    assert_eq!(flushing.await.expect("ran").expect("deleted"), (100, 150));
+
+    // Not for ever, and not in silence.
+    fixture.execute(turn).await;
+    let options = StoreOptions {
+        postgres: PostgresOptions { statement_timeout: Duration::from_millis(50), ..PostgresOptions::default() },
+        ..StoreOptions::default()
+    };
+    let hasty = Store::open(&fixture.url(), options).await.expect("opens");
+    let refused = hasty.flush_expired(at(199)).await;
+    assert!(matches!(refused, Err(StoreError::Busy)), "{refused:?}");
+    let refused = hasty.flush_own(at(199), at(199)).await;
+    assert!(matches!(refused, Err(StoreError::Busy)), "{refused:?}");
+    fixture.execute("COMMIT").await;
 }
 
 async fn a_row_that_something_refers_to_stays(fixture: Fixture) {

@@ -1,9 +1,11 @@
 //! Marks: written with what ends a session, and read once by everybody who follows them.
 
-use countersign_store::{Against, Ending, Mark, MarkKind, Place, RevocationFeed};
+use countersign_store::{Against, Ending, Mark, MarkKind, Place, RevocationFeed, SessionFate};
 use jiff::Timestamp;
 use tokio_postgres::NoTls;
 
+use crate::devices::native_token;
+use crate::families::session;
 use crate::{Fixture, Kind, at, on_every_backend, token};
 
 on_every_backend![
@@ -13,6 +15,7 @@ on_every_backend![
     r5_more_marks_than_are_read_at_once,
     r5_the_end_of_a_users_sessions_is_one_step,
     r5_marks_that_nobody_needs_are_deleted,
+    r5_what_a_change_of_a_user_ended_is_written_down,
     r5_triggers_mark_what_ends_a_users_tokens,
     r5_nothing_that_django_does_fails_on_the_triggers,
 ];
@@ -130,10 +133,12 @@ async fn r5_the_end_of_a_users_sessions_is_one_step(fixture: Fixture) {
     let ending = |except: Option<&str>, at| Ending {
         user: ann.clone(),
         subject: "7".to_owned(),
-        except: except.map(str::to_owned),
+        except: except.map(|sid| SessionFate::Family(sid.to_owned())),
+        token_tables: Vec::new(),
+        has_knox: false,
+        has_blacklist: true,
         at,
         reason: "why",
-        has_blacklist: true,
         told: None,
     };
 
@@ -157,11 +162,11 @@ async fn r5_the_end_of_a_users_sessions_is_one_step(fixture: Fixture) {
     );
     assert!(store.is_blacklisted("one-root").await.expect("reads"));
     assert_eq!(news(&mut store.revocation_feed(), 0).await.len(), 3, "what was told is what was written");
-    assert_eq!(
-        store.end_session("three", true, "why", at(50), Vec::new()).await.expect("writes"),
-        Some(Mark::of_session("three", at(50)))
-    );
-    assert_eq!(store.end_session("three", true, "why", at(50), Vec::new()).await.expect("writes"), None);
+    let end = || store.end_session(SessionFate::Family("three".to_owned()), true, "why", at(50), Vec::new());
+    assert!(end().await.expect("writes"));
+    assert!(!end().await.expect("writes"), "once");
+    let [.., last] = &news(&mut store.revocation_feed(), 0).await[..] else { panic!("marks") };
+    assert_eq!(*last, Mark::of_session("three", at(50)));
     assert_eq!(fixture.seen("SELECT count(*) FROM countersign_session WHERE ended_at IS NULL").await, "0");
 
     store.record_outstanding(&token("later", Some(&bob))).await.expect("writes");
@@ -176,6 +181,35 @@ async fn r5_marks_that_nobody_needs_are_deleted(fixture: Fixture) {
     assert_eq!(store.flush_revocations(at(20), at(5)).await.expect("writes"), 2);
     let left = "SELECT min(kind) || max(kind) || count(*) FROM countersign_revocation";
     assert_eq!(fixture.seen(left).await, "tokenuser2");
+}
+
+async fn r5_what_a_change_of_a_user_ended_is_written_down(fixture: Fixture) {
+    let (store, ann, bob) = (&fixture.store, fixture.user("ann").await, fixture.user("bob").await);
+    store.install_triggers(&store.user_field("username").await.expect("a field")).await.expect("installs");
+    for user in [&ann, &bob] {
+        store.native_login(native_token(&format!("t{user}"), user), None, None).await.expect("writes");
+        store.login_pair(user, None, None, Some(&session(&format!("s{user}"), user, 900))).await.expect("writes");
+    }
+    assert_eq!(store.owner_mark(&ann).await.expect("reads"), None);
+    fixture.execute(&format!("UPDATE auth_user SET password = 'x' WHERE id = {ann}")).await;
+    let mark = store.owner_mark(&ann).await.expect("reads").expect("marked, whatever tokens call the user");
+    assert_eq!(store.native_owner(&format!("t{ann}")).await.expect("reads").expect("there").not_before, Some(mark));
+    assert_eq!(store.owner_mark(&bob).await.expect("reads"), None);
+    // What begins afterwards is younger, by whatever clock, and stays.
+    store.native_login(native_token("later", &ann), None, None).await.expect("writes");
+    let later = store.native_owner("later").await.expect("reads").expect("there");
+    assert!(later.created.as_millisecond() > mark, "by the database's clock, which is ahead");
+    assert!(store.native_owner(&format!("t{ann}")).await.expect("reads").is_none(), "a login clears");
+    // No flush forgets a mark before it is written down.
+    store.flush_revocations(at(9_000_000_000), at(9_000_000_000)).await.expect("writes");
+    assert_eq!(store.owner_mark(&ann).await.expect("reads"), Some(mark));
+    assert_eq!(store.settle_owners(9).await.expect("writes"), 1);
+    assert_eq!(store.settle_owners(9).await.expect("writes"), 0);
+    assert_eq!(store.owner_mark(&ann).await.expect("reads"), None);
+    assert!(store.native_owner("later").await.expect("reads").is_some());
+    assert!(store.native_owner(&format!("t{bob}")).await.expect("reads").is_some());
+    let ended = "SELECT min(user_id || end_reason) || count(*) FROM countersign_session WHERE ended_at IS NOT NULL";
+    assert_eq!(fixture.seen(ended).await, format!("{ann}user_changed1"));
 }
 
 async fn r5_triggers_mark_what_ends_a_users_tokens(fixture: Fixture) {
