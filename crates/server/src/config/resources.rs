@@ -146,6 +146,12 @@ pub(super) fn published(
     Ok(published)
 }
 
+/// The keys of the built-in paths.
+#[cfg(test)]
+pub(super) fn mounted_keys() -> impl Iterator<Item = &'static str> {
+    MOUNTS.iter().map(|mount| mount.key)
+}
+
 struct Mount {
     name: PathName,
     key: &'static str,

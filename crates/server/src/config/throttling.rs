@@ -239,6 +239,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::config::tests::read;
+    use crate::endpoints::Endpoint;
 
     /// The throttles of a path, as `scope rate` and `!` where users are not counted.
     fn throttles(config: &Config, path: &str) -> Vec<String> {
@@ -248,6 +249,56 @@ mod tests {
             format!("{} {}{mark}", throttle.scope, throttle.rate)
         };
         resource.throttles.iter().map(shown).collect()
+    }
+
+    /// Whether DRF's view has no throttles of its own accord. Who adds an endpoint decides it here, or this does not compile;
+    /// whatever an endpoint does with a password is limited besides (`countersign::throttle::logins`).
+    fn has_none_in_drf(endpoint: &Endpoint) -> bool {
+        match endpoint {
+            Endpoint::ObtainAuthToken => true,
+            Endpoint::TokenObtainPair
+            | Endpoint::TokenRefresh
+            | Endpoint::TokenVerify
+            | Endpoint::TokenBlacklist
+            | Endpoint::TokenObtainSliding
+            | Endpoint::TokenRefreshSliding
+            | Endpoint::KnoxLogin
+            | Endpoint::KnoxLogout
+            | Endpoint::KnoxLogoutAll
+            | Endpoint::NativeLogin
+            | Endpoint::NativeLogout
+            | Endpoint::Sessions
+            | Endpoint::EndSession
+            | Endpoint::LogoutEverywhere { .. }
+            | Endpoint::Whoami
+            | Endpoint::Fixed { .. } => false,
+        }
+    }
+
+    /// One setting limits every path, built in or declared, and the tables of single paths know each of them by its key.
+    #[test]
+    fn a6_no_path_is_without_a_limit() {
+        let top = "installed_apps = [\"rest_framework.authtoken\", \"rest_framework_simplejwt.token_blacklist\", \"knox\"]\n\
+                   [native_tokens]\nenabled = true\n[sessions]\nenabled = true\n\
+                   [simple_jwt]\nrotate_refresh_tokens = true\nblacklist_after_rotation = true\n";
+        let declared = "[[protected]]\npath = \"/a/\"\n[[protected]]\npath = \"/b/\"\nresponse = { content_type = \"text/plain\", body = \"b\" }\n";
+        let everywhere =
+            "[rest_framework]\ndefault_throttle_classes = [\"anon\"]\ndefault_throttle_rates = { anon = \"2/min\" }\n";
+        let config = read(&format!("{top}{everywhere}{declared}")).expect("accepted");
+        for resource in &config.resources {
+            assert_eq!(resource.throttles.is_empty(), has_none_in_drf(&resource.endpoint), "{}", resource.path);
+        }
+        let keys: Vec<&str> = crate::config::resources::mounted_keys().collect();
+        let each =
+            keys.iter().map(|key| format!("{key} = [{{ kind = \"user\", scope = \"{key}\", rate = \"1/day\" }}]\n"));
+        let paths = format!("{top}[throttling.paths]\n{}", each.collect::<String>());
+        let config = read(&paths).expect("each path can have its own");
+        let scopes: std::collections::BTreeSet<String> = config
+            .resources
+            .iter()
+            .flat_map(|resource| resource.throttles.iter().map(|throttle| throttle.scope.clone()))
+            .collect();
+        assert_eq!(scopes, keys.iter().map(|key| (*key).to_owned()).collect(), "every path was mounted, and limited");
     }
 
     #[test]

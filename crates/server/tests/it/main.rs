@@ -11,6 +11,7 @@ mod harness;
 mod introspection;
 mod keys;
 mod knox;
+mod limits;
 mod logins;
 mod native_tokens;
 mod policies;
