@@ -66,6 +66,9 @@ pub(crate) const ROTATE: &str = "
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
     ON CONFLICT DO NOTHING";
 
+/// No successor after all: primary key.
+pub(crate) const TAKE_BACK: &str = "DELETE FROM countersign_rotation WHERE parent_jti = $1 AND child_jti = $2";
+
 /// What a refresh leaves in its session: primary key.
 pub(crate) const REFRESHED: &str = "
     UPDATE countersign_session
@@ -261,6 +264,12 @@ pub trait FamilyRows: Send {
         successor: &Successor,
         keep_until: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    /// Takes the successor away again.
+    fn take_back(
+        &mut self,
+        presented: &Presented,
+        successor: &Successor,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
     /// Records a refresh; tells whether the session lives.
     fn refreshed(&mut self, sid: &str, refreshing: Refreshing)
     -> impl Future<Output = Result<bool, StoreError>> + Send;
@@ -321,12 +330,16 @@ async fn carry_out(
         if !facts.is_outstanding {
             rows.record_if_unknown(&exchange.presented).await?;
         }
-        // The first write that others can see: whoever loses it has changed nothing.
-        if exchange.blacklists && !rows.blacklist(&presented.jti, exchange.refreshing.at).await? {
-            return Ok(FamilyOutcome::Forestalled);
-        }
     }
     if !rows.rotate(presented, &exchange.successor, exchange.keep_until).await? {
+        return Ok(FamilyOutcome::Forestalled);
+    }
+    // After the rotation, by which triggers tell it from what Django voids. Nobody sees the one without the other.
+    if presented.has_blacklist
+        && exchange.blacklists
+        && !rows.blacklist(&presented.jti, exchange.refreshing.at).await?
+    {
+        rows.take_back(presented, &exchange.successor).await?;
         return Ok(FamilyOutcome::Forestalled);
     }
     if presented.has_blacklist {
@@ -479,6 +492,11 @@ impl FamilyRows for InTransaction<'_, '_> {
             keep_until.into(),
         ];
         Ok(self.transaction.execute(ROTATE, &values).await? > 0)
+    }
+
+    async fn take_back(&mut self, presented: &Presented, successor: &Successor) -> Result<(), StoreError> {
+        let values = [presented.jti.as_str().into(), successor.jti.as_str().into()];
+        self.transaction.execute(TAKE_BACK, &values).await.map(|_| ())
     }
 
     async fn refreshed(&mut self, sid: &str, refreshing: Refreshing) -> Result<bool, StoreError> {

@@ -57,6 +57,7 @@ mod user_id;
 mod user_table;
 mod users;
 mod value;
+mod voided;
 
 pub use devices::{Device, Ended, Ending, FamilyRow, Place, Seen, SessionFate, TokenRow};
 pub use driver::TableName;
@@ -82,6 +83,7 @@ pub use user_field::{FieldValue, UserField};
 pub use user_id::{IdType, UserId};
 pub use user_table::{ColumnChoice, UserMapping, UsernameLookup};
 pub use users::{EncodedPassword, NewUser, User, UserProfile};
+pub use voided::{LoggedOut, Voided};
 
 use driver::Driver;
 use knox::KnoxStatements;

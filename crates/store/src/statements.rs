@@ -9,7 +9,7 @@ use crate::tokens::{DEFAULT_TABLE, TokenStatements};
 use crate::user_table::UserTable;
 use crate::{
     InstalledApps, devices, django_sessions, events, families, knox, native_tokens, outstanding, pruning,
-    revocation_feed, revocations, signing_keys,
+    revocation_feed, revocations, signing_keys, voided,
 };
 
 /// A statement as the lists know it.
@@ -114,6 +114,7 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
             families::LOCK,
             families::FACTS_ALONE,
             families::ROTATE,
+            families::TAKE_BACK,
             families::REFRESHED,
             families::END,
             pruning::PRUNE_ROTATIONS,
@@ -142,6 +143,8 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
             pruning::PRUNE_DEVICES,
             revocations::MARK,
             revocations::UNMARK_REHASH,
+            voided::SETTLE,
+            voided::SETTLE_ALL,
             revocations::OWNER_MARK,
             revocations::OWNER_MARKS,
             revocations::UNMARK_OWNER,
@@ -168,6 +171,8 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
                 families::END_TOKENS,
                 revocations::VOID_OTHERS,
                 revocations::VOID_STRETCH,
+                voided::VOIDED,
+                voided::LATER,
             ]);
         }
     }

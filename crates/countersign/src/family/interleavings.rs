@@ -167,6 +167,11 @@ impl FamilyRows for Open<'_> {
         Ok(true)
     }
 
+    async fn take_back(&mut self, presented: &Presented, _: &Successor) -> Result<(), StoreError> {
+        self.writes.retain(|write| !matches!(write, Write::Rotation(parent, _) if *parent == presented.jti));
+        Ok(())
+    }
+
     async fn refreshed(&mut self, _: &str, _: Refreshing) -> Result<bool, StoreError> {
         Ok(!self.table.committed().ended)
     }
