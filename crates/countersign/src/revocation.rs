@@ -23,7 +23,7 @@ mod feed;
 mod marks;
 mod voided;
 
-pub(crate) use check::{has_begun_by, made_at};
+pub(crate) use check::{has_begun_by, is_refused, made_at};
 use marks::{Key, Marks};
 
 /// How long after a mark can have met its last token it is kept, for clocks that are wrong.

@@ -10,8 +10,8 @@ use jiff::Timestamp;
 
 use crate::driver::{Sharing, Transaction};
 use crate::outstanding::{BLACKLIST, RecordStatements};
-use crate::value::Row;
-use crate::{EventRow, Mark, OutstandingToken, Place, Store, StoreError, UserId, events};
+use crate::value::{Row, Value};
+use crate::{Against, EventRow, Mark, OutstandingToken, Place, Store, StoreError, UserId, events};
 
 /// A new session; one with that id may be there already: primary key.
 pub(crate) const BEGIN: &str = "
@@ -24,40 +24,54 @@ pub(crate) const BEGIN: &str = "
 /// Changes nothing, and makes everybody else who would change the row wait: primary key.
 pub(crate) const LOCK: &str = "UPDATE countersign_session SET refreshed_at = refreshed_at WHERE sid = $1";
 
-/// A refresh token and its family: primary keys, and the unique indexes of `child_jti`, `jti` and `token_id`.
-pub(crate) const FACTS: &str = "
-    WITH given AS (SELECT CAST($1 AS text) AS sid, CAST($2 AS text) AS jti)
+/// A refresh token, its family and all that stands against it. With SimpleJWT's tables they also say whether the successor is void,
+/// whether the token is outstanding, and since when it is void.
+macro_rules! facts {
+    ($is_void:literal, $is_outstanding:literal, $blacklisted_at:literal) => {
+        concat!(
+            "
+    WITH given AS (SELECT CAST($1 AS text) AS sid, CAST($2 AS text) AS jti, CAST($3 AS text) AS subject)
     SELECT f.root_jti, f.created_at, f.refreshed_at, f.expires_at, f.idle_expires_at, f.ended_at,
            r.child_jti, r.rotated_at, r.child_iat, r.child_exp, r.access_exp,
-           EXISTS (SELECT 1 FROM countersign_rotation n WHERE n.parent_jti = r.child_jti)
+           EXISTS (SELECT 1 FROM countersign_rotation n WHERE n.parent_jti = r.child_jti)",
+            $is_void,
+            ",
+           EXISTS (SELECT 1 FROM countersign_rotation m WHERE m.child_jti = given.jti),
+           ",
+            $is_outstanding,
+            ",
+           ",
+            $blacklisted_at,
+            ",
+           f.sid,
+           (SELECT max(a.not_before) FROM countersign_revocation a WHERE a.kind = 'all' AND a.subject = ''),
+           (SELECT max(u.not_before) FROM countersign_revocation u WHERE u.kind = 'user' AND u.subject = given.subject),
+           (SELECT max(b.not_before) FROM countersign_revocation b WHERE b.kind = 'bare' AND b.subject = given.subject),
+           EXISTS (SELECT 1 FROM countersign_revocation t WHERE t.kind = 'token' AND t.subject = given.jti)
+    FROM given
+    LEFT JOIN countersign_session f ON f.sid = given.sid
+    LEFT JOIN countersign_rotation r ON r.parent_jti = given.jti"
+        )
+    };
+}
+
+/// A refresh token and its family: primary keys, the unique indexes of `child_jti`, `jti` and `token_id`, and the index of (`kind`,
+/// `subject`, `not_before`).
+pub(crate) const FACTS: &str = facts!(
+    "
                OR EXISTS (
                    SELECT 1 FROM token_blacklist_blacklistedtoken b
                    WHERE b.token_id = (SELECT o.id FROM token_blacklist_outstandingtoken o WHERE o.jti = r.child_jti)
-               ),
-           EXISTS (SELECT 1 FROM countersign_rotation m WHERE m.child_jti = given.jti),
-           EXISTS (SELECT 1 FROM token_blacklist_outstandingtoken o WHERE o.jti = given.jti),
-           (
+               )",
+    "EXISTS (SELECT 1 FROM token_blacklist_outstandingtoken o WHERE o.jti = given.jti)",
+    "(
                SELECT b.blacklisted_at FROM token_blacklist_blacklistedtoken b
                WHERE b.token_id = (SELECT o.id FROM token_blacklist_outstandingtoken o WHERE o.jti = given.jti)
-           ),
-           f.sid
-    FROM given
-    LEFT JOIN countersign_session f ON f.sid = given.sid
-    LEFT JOIN countersign_rotation r ON r.parent_jti = given.jti";
+           )"
+);
 
 /// The same without the blacklist app.
-pub(crate) const FACTS_ALONE: &str = "
-    WITH given AS (SELECT CAST($1 AS text) AS sid, CAST($2 AS text) AS jti)
-    SELECT f.root_jti, f.created_at, f.refreshed_at, f.expires_at, f.idle_expires_at, f.ended_at,
-           r.child_jti, r.rotated_at, r.child_iat, r.child_exp, r.access_exp,
-           EXISTS (SELECT 1 FROM countersign_rotation n WHERE n.parent_jti = r.child_jti),
-           EXISTS (SELECT 1 FROM countersign_rotation m WHERE m.child_jti = given.jti),
-           1 = 0,
-           f.ended_at,
-           f.sid
-    FROM given
-    LEFT JOIN countersign_session f ON f.sid = given.sid
-    LEFT JOIN countersign_rotation r ON r.parent_jti = given.jti";
+pub(crate) const FACTS_ALONE: &str = facts!("", "1 = 0", "f.ended_at");
 
 /// The one successor; whether this inserts decides who was first: primary key, unique index of `child_jti`.
 pub(crate) const ROTATE: &str = "
@@ -123,6 +137,8 @@ pub struct Presented {
     pub jti: String,
     /// The family's id.
     pub sid: String,
+    /// Whose it is: the user as tokens name it.
+    pub subject: Option<String>,
     /// The family to begin with it, if it names none and is the first of it to be seen.
     pub begins: Option<NewSession>,
     /// Whether the blacklist app is there.
@@ -142,6 +158,8 @@ pub struct FamilyFacts {
     pub is_outstanding: bool,
     /// Since when it is void in SimpleJWT's eyes.
     pub blacklisted_at: Option<Timestamp>,
+    /// The marks that stand against it; whether its session has ended, `session` says.
+    pub against: Against,
 }
 
 /// The row of a session.
@@ -355,7 +373,7 @@ impl Store {
     /// # Errors
     /// If the database cannot be read.
     pub async fn family_facts(&self, presented: &Presented) -> Result<FamilyFacts, StoreError> {
-        let values = [presented.sid.as_str().into(), presented.jti.as_str().into()];
+        let values = presented.values();
         let facts = self.driver().query_opt(facts_statement(presented), &values, |row| facts(row, presented)).await?;
         facts.ok_or(StoreError::Closed)
     }
@@ -457,8 +475,7 @@ impl FamilyRows for InTransaction<'_, '_> {
     }
 
     async fn facts(&mut self, presented: &Presented) -> Result<FamilyFacts, StoreError> {
-        let values = [presented.sid.as_str().into(), presented.jti.as_str().into()];
-        let statement = facts_statement(presented);
+        let (statement, values) = (facts_statement(presented), presented.values());
         let facts = self.transaction.query_opt(statement, &values, |row| facts(row, presented)).await?;
         facts.ok_or(StoreError::Closed)
     }
@@ -570,7 +587,22 @@ fn facts(row: &Row<'_>, presented: &Presented) -> Result<FamilyFacts, StoreError
         is_recorded: is_root || is_outstanding || row.boolean(12)?,
         is_outstanding,
         blacklisted_at: if presented.has_blacklist { row.instant_opt(14)? } else { None },
+        against: Against {
+            all: row.integer_opt(16)?,
+            user: row.integer_opt(17)?,
+            bare: row.integer_opt(18)?,
+            token: row.boolean(19)?,
+            session: false,
+        },
     })
+}
+
+impl Presented {
+    /// What [`FACTS`] asks about. No user has a NUL in what names it.
+    fn values(&self) -> [Value<'_>; 3] {
+        let subject = self.subject.as_deref().filter(|subject| !subject.contains('\0'));
+        [self.sid.as_str().into(), self.jti.as_str().into(), subject.into()]
+    }
 }
 
 impl NewSession {
