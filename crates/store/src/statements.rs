@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::knox::KnoxStatements;
-use crate::native_tokens::NativeStatements;
+use crate::given_tokens::GivenTokens;
 use crate::outstanding::RecordStatements;
 use crate::tokens::{DEFAULT_TABLE, TokenStatements};
 use crate::user_table::UserTable;
@@ -54,7 +53,7 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
         ]);
     }
     if apps.knox {
-        let KnoxStatements { owner, insert, insert_below } = KnoxStatements::of(users);
+        let GivenTokens { owner, insert, insert_below } = knox::statements(users);
         rendered.extend([
             ("knox_owner", owner),
             ("knox_insert", insert),
@@ -62,7 +61,7 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
         ]);
     }
     if apps.countersign {
-        let NativeStatements { owner, insert, insert_below } = NativeStatements::of(users);
+        let GivenTokens { owner, insert, insert_below } = native_tokens::statements(users);
         rendered.extend([
             ("native_owner", owner),
             ("native_insert", insert),
