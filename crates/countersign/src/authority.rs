@@ -143,7 +143,13 @@ impl Authority {
     /// Starts building an authority over `store`.
     #[must_use]
     pub fn builder(store: Store, settings: Settings) -> AuthorityBuilder {
-        AuthorityBuilder { store, settings, token_tables: Vec::new(), clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) }
+        AuthorityBuilder {
+            store,
+            settings,
+            token_tables: Vec::new(),
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+        }
     }
 
     /// The database.

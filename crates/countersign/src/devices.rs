@@ -197,12 +197,7 @@ impl Authority {
     ///
     /// # Errors
     /// [`Failure::NotFound`] for an id that none of this user's sessions has, whosever it is; [`Failure::Store`].
-    pub async fn end_own_session(
-        &self,
-        user: &UserId,
-        id: &str,
-        client: Client<'_>,
-    ) -> Result<(), Failure> {
+    pub async fn end_own_session(&self, user: &UserId, id: &str, client: Client<'_>) -> Result<(), Failure> {
         let sessions = self.sessions_of(user).await?;
         let SessionInfo { id, fate, .. } =
             sessions.into_iter().find(|session| session.id == id).ok_or(Failure::NotFound)?;

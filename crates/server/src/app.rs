@@ -263,8 +263,7 @@ pub(crate) async fn token_tables(store: &Store, resources: &[Resource]) -> anyho
             {
                 let found = store.token_table(name).await;
                 tables.push(
-                    found
-                        .with_context(|| format!("{}: token authentication needs the table {name}", resource.path))?,
+                    found.with_context(|| format!("{}: token authentication needs the table {name}", resource.path))?,
                 );
             }
         }

@@ -193,12 +193,7 @@ impl Endpoint {
     }
 
     /// The user's sessions: shown, or ended all, all but the current one (`others`), the current one (`current`), or one by its id.
-    async fn sessions(
-        &self,
-        authority: &Authority,
-        identity: &Identity,
-        visit: &Visit<'_>,
-    ) -> Result<Answer, Failure> {
+    async fn sessions(&self, authority: &Authority, identity: &Identity, visit: &Visit<'_>) -> Result<Answer, Failure> {
         let client = visit.client;
         let user = authority.session_owner(identity).await?;
         let current = authority.current_session(&user, visit.schemes, visit.headers, identity)?;

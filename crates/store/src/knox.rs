@@ -22,7 +22,8 @@ pub(crate) const DELETE: &str = "DELETE FROM knox_authtoken WHERE digest = $1";
 pub(crate) const DELETE_ALL: &str = "DELETE FROM knox_authtoken WHERE user_id = $1";
 
 /// The same but for one.
-pub(crate) const DELETE_OTHERS: &str = "DELETE FROM knox_authtoken WHERE user_id = $1 AND digest <> $2 RETURNING digest";
+pub(crate) const DELETE_OTHERS: &str =
+    "DELETE FROM knox_authtoken WHERE user_id = $1 AND digest <> $2 RETURNING digest";
 
 /// Tokens of anybody are void, some of them: primary key.
 pub(crate) const DELETE_SOME: &str = "

@@ -17,7 +17,8 @@ use crate::{Place, Store, StoreError, User, UserId};
 pub(crate) const DELETE: &str = "DELETE FROM countersign_token WHERE digest = $1";
 
 /// All tokens of a user but one are void: index of `user_id`.
-pub(crate) const DELETE_OTHERS: &str = "DELETE FROM countersign_token WHERE user_id = $1 AND digest <> $2 RETURNING digest";
+pub(crate) const DELETE_OTHERS: &str =
+    "DELETE FROM countersign_token WHERE user_id = $1 AND digest <> $2 RETURNING digest";
 
 /// Tokens of anybody are void, some of them: primary key.
 pub(crate) const DELETE_SOME: &str = "

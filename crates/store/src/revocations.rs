@@ -6,9 +6,9 @@ use std::fmt;
 use jiff::Timestamp;
 
 use crate::driver::{Sharing, Transaction};
+use crate::native_tokens::DELETE_OLDER;
 use crate::pruning::BATCH;
 use crate::value::Row;
-use crate::native_tokens::DELETE_OLDER;
 use crate::voided::SETTLE_ALL;
 use crate::{Ended, Ending, Store, StoreError, UserId};
 
@@ -278,7 +278,8 @@ impl Store {
                 .transaction(Sharing::Grouped, move |mut transaction| {
                     Box::pin(async move {
                         let user = user.as_str();
-                        if let (Some(after), Ok(at)) = (after_mark(not_before), Timestamp::from_millisecond(not_before)) {
+                        if let (Some(after), Ok(at)) = (after_mark(not_before), Timestamp::from_millisecond(not_before))
+                        {
                             let values = [at.into(), USER_CHANGED.into(), user.into(), after.into()];
                             transaction.execute(END_OLDER, &values).await?;
                             transaction.execute(DELETE_OLDER, &[user.into(), after.into()]).await?;

@@ -347,11 +347,16 @@ mod tests {
             (
                 "native_owner",
                 &[
-                    ("auth_user u", "(id = ($3)::integer)"),
+                    ("auth_user u", "(id = ($6)::integer)"),
                     ("countersign_token t", "(digest = $1)"),
                     ("countersign_token t_1", "(digest = $1)"),
                     ("countersign_token t_2", "(digest = $1)"),
                     ("countersign_token t_3", "(digest = $1)"),
+                    ("countersign_token t_4", "(digest = $1)"),
+                    (
+                        "countersign_revocation r",
+                        "((kind = 'owner'::text) AND (subject = $3) AND (not_before IS NOT NULL))",
+                    ),
                 ],
             ),
             ("SESSION", &[("django_session s", "((session_key)::text = $1)")]),

@@ -50,7 +50,9 @@ pub(super) async fn create_token(config: &Config, args: &CreateTokenArgs) -> any
 pub(super) async fn flush_expired(config: &Config) -> anyhow::Result<()> {
     let store = config.database.open_with_users().await?;
     let now = SystemClock.now();
-    flush(config, &store, now).await.context("not all expired rows were deleted; another process may hold them: run this again")?;
+    flush(config, &store, now)
+        .await
+        .context("not all expired rows were deleted; another process may hold them: run this again")?;
     store.close().await;
     Ok(())
 }

@@ -296,21 +296,21 @@ fn what_ended_with_a_change_of_its_user_is_not_listed(kind: Kind) {
     let server = start(&database, "");
     let (anns, bobs) = (log_in(&server, "ann"), log_in(&server, "bob"));
     database.execute("UPDATE auth_user SET password = 'x' || password WHERE id = 1");
-    let lists = |name: &str, authorization: &str| {
-        let shown = list(&server, authorization);
+    // The command's clock is the real one, by which only DRF's token has no end.
+    let listed = || {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("countersign.toml");
         std::fs::write(&file, format!("{APPS}{}", text(&database, CLASSES))).expect("written");
         let run = std::process::Command::new(env!("CARGO_BIN_EXE_countersign"))
-            .args(["--config", file.to_str().expect("UTF-8"), "sessions", "list", "--json", "--user", name])
+            .args(["--config", file.to_str().expect("UTF-8"), "sessions", "list", "--json", "--user", "ann"])
             .output()
             .expect("runs");
-        let listed: Vec<Value> = serde_json::from_slice(&run.stdout).expect("JSON");
-        (kinds(&shown).join(" "), listed.len())
+        kinds(&serde_json::from_slice::<Vec<Value>>(&run.stdout).expect("JSON")).join(" ")
     };
     for _ in 0..2 {
-        assert_eq!(lists("ann", &anns[0].1), ("knox token".to_owned(), 2));
-        assert_eq!(lists("bob", &bobs[0].1), ("jwt knox native token".to_owned(), 4));
+        assert_eq!(kinds(&list(&server, &anns[0].1)), ["knox", "token"]);
+        assert_eq!(kinds(&list(&server, &bobs[0].1)), ["jwt", "knox", "native", "token"]);
+        assert_eq!(listed(), "token");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(server.authority.store().settle_owners(10)).expect("settled");
     }
@@ -346,7 +346,8 @@ fn the_end_of_a_session_is_written_with_its_event(kind: Kind) {
             other => panic!("{other:?}"),
         })
         .collect();
-    (all.sort_unstable(), shown.sort_unstable());
+    all.sort_unstable();
+    shown.sort_unstable();
     assert_eq!(shown, all);
     let details = database.column(
         "SELECT DISTINCT user_id || ' ' || address || ' ' || detail FROM countersign_event WHERE kind = 'session_ended' ORDER BY 1",
