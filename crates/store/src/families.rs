@@ -353,9 +353,7 @@ async fn carry_out(
         return Ok(FamilyOutcome::Forestalled);
     }
     // After the rotation, by which triggers tell it from what Django voids. Nobody sees the one without the other.
-    if presented.has_blacklist
-        && exchange.blacklists
-        && !rows.blacklist(&presented.jti, exchange.refreshing.at).await?
+    if presented.has_blacklist && exchange.blacklists && !rows.blacklist(&presented.jti, exchange.refreshing.at).await?
     {
         rows.take_back(presented, &exchange.successor).await?;
         return Ok(FamilyOutcome::Forestalled);

@@ -34,9 +34,26 @@ pub(crate) const PRUNE_KNOX: &str = "
 macro_rules! prune {
     ($table:literal, $key:literal, $end:literal $until:literal) => {
         concat!(
-            "\n    DELETE FROM ", $table, " WHERE ", $key, " IN (\n        SELECT s.", $key, " FROM ", $table, " s",
-            "\n        WHERE s.", $end, " >= $1 AND s.", $end, " ", $until, " $2 ORDER BY s.", $end, " LIMIT $3",
-            "\n    ) RETURNING ", $end
+            "\n    DELETE FROM ",
+            $table,
+            " WHERE ",
+            $key,
+            " IN (\n        SELECT s.",
+            $key,
+            " FROM ",
+            $table,
+            " s",
+            "\n        WHERE s.",
+            $end,
+            " >= $1 AND s.",
+            $end,
+            " ",
+            $until,
+            " $2 ORDER BY s.",
+            $end,
+            " LIMIT $3",
+            "\n    ) RETURNING ",
+            $end
         )
     };
 }

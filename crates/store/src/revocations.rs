@@ -131,7 +131,9 @@ impl MarkKind {
     }
 
     fn of(name: &str) -> Option<Self> {
-        [Self::User, Self::Bare, Self::Session, Self::Token, Self::All, Self::Void].into_iter().find(|kind| kind.name() == name)
+        [Self::User, Self::Bare, Self::Session, Self::Token, Self::All, Self::Void]
+            .into_iter()
+            .find(|kind| kind.name() == name)
     }
 }
 

@@ -54,19 +54,11 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
     }
     if apps.knox {
         let GivenTokens { owner, insert, insert_below } = knox::statements(users);
-        rendered.extend([
-            ("knox_owner", owner),
-            ("knox_insert", insert),
-            ("knox_insert_below", insert_below),
-        ]);
+        rendered.extend([("knox_owner", owner), ("knox_insert", insert), ("knox_insert_below", insert_below)]);
     }
     if apps.countersign {
         let GivenTokens { owner, insert, insert_below } = native_tokens::statements(users);
-        rendered.extend([
-            ("native_owner", owner),
-            ("native_insert", insert),
-            ("native_insert_below", insert_below),
-        ]);
+        rendered.extend([("native_owner", owner), ("native_insert", insert), ("native_insert_below", insert_below)]);
     }
     if apps.token_blacklist {
         rendered.push(("record", record.record.clone()));

@@ -225,12 +225,7 @@ fn voided_on_sqlite() -> Trigger {
   VALUES ('void', CAST(NEW.token_id AS text), CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS integer));
 END"
     );
-    Trigger {
-        name,
-        table: BLACKLIST.to_owned(),
-        install: format!("DROP TRIGGER IF EXISTS {name};\n{text};"),
-        text,
-    }
+    Trigger { name, table: BLACKLIST.to_owned(), install: format!("DROP TRIGGER IF EXISTS {name};\n{text};"), text }
 }
 
 /// The same on PostgreSQL, where our connections say that they are ours; behind PgBouncer, which keeps that from the server, the rotation

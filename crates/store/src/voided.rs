@@ -36,7 +36,7 @@ pub(crate) const SETTLE_ALL: &str = "DELETE FROM countersign_revocation WHERE ki
 const REQUEST: SignedDuration = SignedDuration::from_mins(1);
 
 /// Later tokens that are looked at.
-const MOST: usize = 1000;
+const MOST: u32 = 1000;
 
 /// A token that is void. `Debug` shows no token.
 #[derive(Clone)]
@@ -77,9 +77,9 @@ impl Store {
             return Ok(Some(Voided { token, later: None }));
         }
         let since = voided_at.checked_sub(REQUEST).unwrap_or(Timestamp::UNIX_EPOCH);
-        let values = [id.into(), since.into(), (MOST as i64).into()];
+        let values = [id.into(), since.into(), i64::from(MOST).into()];
         let later = self.driver().query(LATER, &values, |row| row.text(0)).await?;
-        Ok(Some(Voided { token, later: (later.len() < MOST).then_some(later) }))
+        Ok(Some(Voided { token, later: (later.len() < MOST as usize).then_some(later) }))
     }
 
     /// Takes the mark of a token away and ends a session, if it was a logout, in one transaction; tells whether this ended it. Whoever

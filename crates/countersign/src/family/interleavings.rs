@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use countersign_store::{
-    Against, EventRow, Exchange, ExchangedFacts, FamilyOutcome, FamilyRows, FamilyStep, NewSession, OutstandingToken, Presented,
-    Refreshing, StoreError, step_in_family,
+    Against, EventRow, Exchange, ExchangedFacts, FamilyOutcome, FamilyRows, FamilyStep, NewSession, OutstandingToken,
+    Presented, Refreshing, StoreError, step_in_family,
 };
 use shuttle::sync::{Condvar, Mutex};
 

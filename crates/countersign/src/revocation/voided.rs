@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use countersign_formats::jwt::{Claims, TokenType, check_token};
 use countersign_store::{LoggedOut, StoreError, Voided};
+use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -98,8 +99,14 @@ impl Authority {
         if voided.later.as_ref()?.iter().any(goes_on) {
             return None;
         }
-        let began = || Some(self.family_keys()?.session_of(&self.jti_of(&claims)?, made_at(&claims)?));
-        Some((named.clone().or_else(began)?, claims))
+        let sid = match named {
+            Some(sid) => sid,
+            None => {
+                let began = made_at(&claims).unwrap_or(Timestamp::UNIX_EPOCH);
+                self.family_keys()?.session_of(&self.jti_of(&claims)?, began)
+            }
+        };
+        Some((sid, claims))
     }
 
     /// The claims of a token of the table. Nobody presents it, so that no use of its key is noted.
