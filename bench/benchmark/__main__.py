@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness.choice import Choice
 
-from . import checks, contestants, data, logins, machine, report, storm
+from . import checks, contestants, data, logins, machine, report, storm, timing
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 WORKS = {
@@ -32,6 +32,7 @@ WORKS = {
     "refresh-postgres": logins.posts,
     "verify-sqlite": logins.posts,
     "verify-postgres": logins.posts,
+    "timing": timing.timing,
     "start": storm.start,
     "storm-sqlite": storm.storm,
     "storm-postgres": storm.storm,

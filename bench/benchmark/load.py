@@ -39,15 +39,22 @@ def burst(contestant, bodies, clients, requests):
 
 
 def storm(*arguments):
-    """Runs bench/storm; its outcomes by kind, `c` for checks and `l` for logins."""
+    """Runs bench/storm; its outcomes by kind, `c` for checks and `l` for logins, and whether it had real-time priority."""
     command = [os.environ["STORM_BIN"], *map(str, arguments)]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
-    found = {"c": [], "l": []}
+    found = {"c": [], "l": [], "comes_first": False}
     for line in result.stdout.splitlines():
-        kind, due, status, latency, retry = line.split()
+        kind, *fields = line.split()
+        if kind == "g":
+            found["comes_first"] = fields == ["1"]
+            continue
+        due, status, latency, retry, late = fields
         found[kind].append(
-            {"due": float(due), "status": int(status), "ms": float(latency) * 1000, "retry": retry == "1"}
-        )
+            {
+                "due": float(due), "status": int(status), "ms": float(latency) * 1000, "retry": retry == "1",
+                "late": float(late) * 1000,
+            }
+        )  # fmt: skip
     return found
 
 

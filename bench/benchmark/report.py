@@ -68,7 +68,13 @@ def draw(result):
     """The picture of one work."""
     if result["kind"] == "storm":
         return _storm(result)
-    if result["kind"] == "logins":
+    if result["kind"] == "timing":
+        rows = [
+            (f"{kind}, {phase}", (figures[0] / 1000,) * 3, False)
+            for phase, measured in result["phases"].items()
+            for kind, figures in measured["medians"].items()
+        ]
+    elif result["kind"] == "logins":
         rows = [
             (f"{title}, {clients} clients", spread(picked(accounts, "corrected")[name]), name == "countersign")
             for clients, accounts in result["by_clients"].items()
@@ -85,7 +91,9 @@ def draw(result):
 
 def _storm(result):
     before, during, _ = result["phases"]
-    colours = {"countersign": ("#2a6f97", "#61a5c2"), "django": ("#c1121f", "#e5989b")}
+    colours = {
+        "countersign": ("#2a6f97", "#61a5c2"), "empty": ("#6c757d", "#ced4da"), "django": ("#c1121f", "#e5989b"),
+    }  # fmt: skip
     series = []
     for name, measured in result["results"].items():
         title = plain(result["names"][name]).partition(",")[0]

@@ -10,12 +10,14 @@ from .checks import STORES
 TIMES = 50
 CHECKS = {
     "countersign": 1000,
+    "empty": 1000,
     "django": 100,
 }  # a second: for each a load that it bears easily when nothing else happens
 
 
 def storm(work, run):
-    """One store: Countersign, and Django in a storm of its own capacity for comparison."""
+    """One store: Countersign; the empty handler in the same storm of requests, which it answers at once, to see what the
+    kernel and the HTTP server alone do to the checks; and Django in a storm of its own capacity."""
     store = work.partition("-")[2]
     choice = run.choice()
     database = data.made(store, choice, run.few)
@@ -25,19 +27,21 @@ def storm(work, run):
         "".join(json.dumps({"username": f"user{n}", "password": data.PASSWORD}) + "\n" for n in range(1, run.few + 1))
     )
     phases = (5, 10, 5) if run.quick else (30, 60, 30)
-    results = {}
-    for kind in (contestants.Countersign, contestants.Django):
+    results, capacity = {}, 0
+    kinds = (contestants.Countersign, contestants.EmptyAxum, contestants.Django)
+    for kind in kinds:
         contestant = kind(choice, database, run.folder).start()
         try:
             load.checks(contestant, "/api/whoami/", headers, 1)
-            capacity = load.burst(contestant, bodies, 32, 16 if run.quick else 96)["rate"]
+            if kind is not contestants.EmptyAxum:
+                capacity = load.burst(contestant, bodies, 32, 16 if run.quick else 96)["rate"]
             time.sleep(2)
             results[contestant.name] = _one(contestant, capacity, phases, headers, bodies, run)
         finally:
             contestant.stop()
     return {
         "kind": "storm", "title": f"Login storm, {STORES[store]}", "phases": phases, "results": results,
-        "names": {"countersign": contestants.Countersign.title, "django": contestants.Django.title},
+        "names": {kind.name: kind.title for kind in kinds},
     }  # fmt: skip
 
 
@@ -60,6 +64,7 @@ def _one(contestant, capacity, phases, headers, bodies, run):
     checks, logins = outcomes["c"], outcomes["l"]
     before, during, _ = phases
     return {
+        "comes_first": outcomes["comes_first"],
         "capacity": capacity, "checks_a_second": rates[0], "logins_a_second": rates[1],
         "others": usage.others, "memory": memory, "peak": rounds.memory([contestant])[contestant.name],
         "checks": {
@@ -84,6 +89,7 @@ def _quantiles(rows):
         "requests": len(rows), "failed": sum(row["status"] != 200 for row in rows),
         "p50": load.quantile(latencies, 0.5), "p99": load.quantile(latencies, 0.99),
         "p99.9": load.quantile(latencies, 0.999), "most": latencies[-1],
+        "late_p99": load.quantile(sorted(row["late"] for row in rows), 0.99),
     }  # fmt: skip
 
 

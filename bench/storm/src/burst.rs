@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
 use tokio::task::{JoinSet, LocalSet};
@@ -40,7 +40,13 @@ async fn client(
             connection = None;
         }
         let latency = begin.elapsed() - due;
-        outcomes.push(Outcome { due, status: answer.status, latency, retry_after: answer.retry_after });
+        outcomes.push(Outcome {
+            due,
+            status: answer.status,
+            latency,
+            retry_after: answer.retry_after,
+            late: Duration::ZERO,
+        });
     }
     outcomes
 }

@@ -20,14 +20,17 @@ pub(crate) fn run(port: u16, rate: f64, phases: Phases, headers: &[String]) -> V
 
 fn one(port: u16, rate: f64, phases: Phases, headers: &[String], thread: u32) -> Vec<Outcome> {
     let gap = Duration::from_secs_f64(f64::from(THREADS) / rate);
+    // Before the logins' thread.
+    crate::come_first(2);
     let mut due = gap * thread / THREADS;
     let mut turn = thread as usize;
     let mut connection = None;
     let mut outcomes = Vec::new();
     while due < phases.whole() {
         std::thread::sleep((phases.begin + due).saturating_duration_since(Instant::now()));
+        let late = (phases.begin + due).elapsed();
         // Whoever had to wait that long for those before to be answered has gone.
-        let answer = if (phases.begin + due).elapsed() > PATIENCE {
+        let answer = if late > PATIENCE {
             Answer::default()
         } else {
             ask(&mut connection, port, &headers[turn % headers.len()]).unwrap_or_default()
@@ -36,7 +39,7 @@ fn one(port: u16, rate: f64, phases: Phases, headers: &[String], thread: u32) ->
             connection = None;
         }
         let latency = (phases.begin + due).elapsed();
-        outcomes.push(Outcome { due, status: answer.status, latency, retry_after: answer.retry_after });
+        outcomes.push(Outcome { due, status: answer.status, latency, retry_after: answer.retry_after, late });
         due += gap;
         turn += THREADS as usize;
     }

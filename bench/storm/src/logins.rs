@@ -26,10 +26,11 @@ pub(crate) fn run(port: u16, rate: f64, phases: Phases, bodies: &[String]) -> Ve
             tokio::time::sleep_until((phases.begin + due).into()).await;
             let body = bodies[number % bodies.len()].clone();
             tasks.spawn(async move {
+                let late = (phases.begin + due).elapsed();
                 let answer = tokio::time::timeout(PATIENCE, log_in(port, number, &body)).await;
                 let answer = answer.ok().and_then(Result::ok).unwrap_or_default();
                 let latency = (phases.begin + due).elapsed();
-                Outcome { due, status: answer.status, latency, retry_after: answer.retry_after }
+                Outcome { due, status: answer.status, latency, retry_after: answer.retry_after, late }
             });
             offset += gap;
             number += 1;

@@ -11,8 +11,11 @@
 //!
 //! Clients that log in have 200 addresses of the loopback interface in turn.
 //!
-//! Each check prints `c DUE STATUS LATENCY RETRY`, each login `l …`, in seconds since the start; status 0 is a request without an
-//! answer, RETRY 1 an answer with Retry-After.
+//! Each check prints `c DUE STATUS LATENCY RETRY LATE`, each login `l …`, in seconds since the start; status 0 is a request without
+//! an answer, RETRY 1 an answer with Retry-After, LATE by how much the request was late, which its latency includes.
+//!
+//! Clients are on other machines; these share the server's cores. So that what is measured is the server and not how long a
+//! client waits for a core, the threads of the storm have real-time priority where that is allowed. The first line says so: `g 1`.
 
 mod burst;
 mod checks;
@@ -26,6 +29,8 @@ struct Outcome {
     status: u16,
     latency: Duration,
     retry_after: bool,
+    /// How long after `due` it was sent.
+    late: Duration,
 }
 
 /// When the storm is, and how long all of it takes.
@@ -63,7 +68,17 @@ fn main() {
     }
 }
 
+/// Lets the calling thread come before all others that are not of this kind. `false` where that is not allowed.
+fn come_first(priority: i32) -> bool {
+    use preempt_rt::sched::{Pid, Scheduler, SchedulerParams, set_scheduler};
+
+    set_scheduler(Pid::current_thread(), Scheduler::SCHED_FIFO, SchedulerParams { priority }).is_ok()
+}
+
 fn storm(port: u16, checks: f64, logins: f64, phases: Phases, headers: &[String], bodies: Vec<String>) {
+    // The logins' thread, and those of the checks, which begin as this one is.
+    let comes_first = come_first(1);
+    println!("g {}", u8::from(comes_first));
     let storm = std::thread::spawn(move || logins::run(port, logins, phases, &bodies));
     print('c', &checks::run(port, checks, phases, headers));
     print('l', &storm.join().expect("the storm ends"));
@@ -76,7 +91,8 @@ fn parsed<T: std::str::FromStr>(text: &str) -> T {
 fn print(kind: char, outcomes: &[Outcome]) {
     for outcome in outcomes {
         let (due, latency) = (outcome.due.as_secs_f64(), outcome.latency.as_secs_f64());
-        println!("{kind} {due:.6} {} {latency:.6} {}", outcome.status, u8::from(outcome.retry_after));
+        let (retry, late) = (u8::from(outcome.retry_after), outcome.late.as_secs_f64());
+        println!("{kind} {due:.6} {} {latency:.6} {retry} {late:.6}", outcome.status);
     }
 }
 

@@ -11,13 +11,14 @@ mod demand;
 mod forecast;
 mod line;
 mod plan;
-mod priority;
 mod scheduler;
+mod shift;
 mod task;
 #[cfg(test)]
 mod tests;
 mod worker;
 
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -45,6 +46,10 @@ pub(crate) struct Hashing {
 struct Shared {
     scheduler: Mutex<Scheduler<Task>>,
     work: Condvar,
+    /// Workers that wait for `work`; changed under the lock alone, so that whoever held it later knows.
+    asleep: AtomicUsize,
+    /// Counts what happened that a worker in the middle of its work should look at.
+    news: AtomicU64,
     stopwatch: Box<dyn Stopwatch>,
 }
 
@@ -68,13 +73,7 @@ impl Hashing {
         let lanes = Lanes::new(settings.backends, &Costs::measure(settings.backends));
         let (door, workers) = Self::stopped(settings, hashers, lanes, Box::new(Instant::now()));
         for (number, worker) in workers.into_iter().enumerate() {
-            let nice = settings.nice;
-            let thread = std::thread::Builder::new().name(format!("hashing-{number}"));
-            let started = thread.spawn(move || {
-                priority::lower(nice);
-                worker.run();
-            });
-            started.expect("a thread for password hashing");
+            shift::start(number, worker, settings.nice);
         }
         door
     }
@@ -90,7 +89,13 @@ impl Hashing {
         let workers = settings.threads.max(1);
         let typical = Demand::of(&hashers.preferred_work());
         let scheduler = Mutex::new(Scheduler::new(limits, lanes, workers, typical));
-        let shared = Arc::new(Shared { scheduler, work: Condvar::new(), stopwatch });
+        let shared = Arc::new(Shared {
+            scheduler,
+            work: Condvar::new(),
+            asleep: AtomicUsize::new(0),
+            news: AtomicU64::new(0),
+            stopwatch,
+        });
         let workers = (0..workers).map(|index| Worker::new(Arc::clone(&shared), index, lanes)).collect();
         (Self { shared }, workers)
     }
@@ -150,8 +155,8 @@ impl Place {
 
     async fn submit<A>(self, task: Task, mut answered: oneshot::Receiver<Result<A, Died>>) -> Result<A, Failure> {
         let submitted = self.shared.scheduler().submit(self.id, task.demand(), task);
-        self.shared.work.notify_one();
-        let left = submitted.map_or(Duration::ZERO, |deadline| deadline.saturating_sub(self.shared.elapsed()));
+        self.shared.wake_one();
+        let left = submitted.as_ref().map_or(Duration::ZERO, |deadline| deadline.saturating_sub(self.shared.elapsed()));
         let answer = if let Ok(answer) = tokio::time::timeout(left, &mut answered).await {
             answer
         } else {
@@ -162,8 +167,17 @@ impl Place {
         match answer {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(Died)) => Err(Failure::Hashing),
-            Err(_) => Err(Failure::Overloaded { retry_after: self.shared.scheduler().predict() }),
+            Err(_) => Err(self.given_up(submitted.ok())),
         }
+    }
+
+    /// Why there was no answer: the deadline passed, the door was closed, or the job was lost with a worker that panicked.
+    fn given_up(&self, deadline: Option<Duration>) -> Failure {
+        let scheduler = self.shared.scheduler();
+        if !scheduler.is_closed() && deadline.is_some_and(|deadline| self.shared.elapsed() < deadline) {
+            return Failure::Hashing;
+        }
+        Failure::Overloaded { retry_after: scheduler.predict() }
     }
 }
 
@@ -171,9 +185,8 @@ impl Drop for Place {
     fn drop(&mut self) {
         // Nothing is left of it once it is answered or expired.
         let waiting = self.shared.scheduler().abandon(self.id);
-        if waiting.is_some() {
-            self.shared.wake_all();
-        }
+        self.shared.news.fetch_add(1, Ordering::Relaxed);
+        self.shared.give_up(waiting);
     }
 }
 
@@ -188,9 +201,11 @@ impl Shared {
 
     fn wait_for_work(&self, worker: usize) {
         let mut scheduler = self.scheduler();
+        self.asleep.fetch_add(1, Ordering::Relaxed);
         while !scheduler.is_closed() && !scheduler.has_work_for(worker) {
             scheduler = self.work.wait(scheduler).unwrap_or_else(PoisonError::into_inner);
         }
+        self.asleep.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Gives up the jobs whose time is over.
@@ -200,15 +215,26 @@ impl Shared {
     }
 
     /// Drops jobs that waited, which tells those who wait for them, so not under the lock. What stood behind may fit now.
-    fn give_up(&self, jobs: Vec<Task>) {
-        if !jobs.is_empty() {
-            drop(jobs);
+    fn give_up(&self, jobs: impl IntoIterator<Item = Task>) {
+        if jobs.into_iter().count() > 0 {
             self.wake_all();
         }
     }
 
+    /// Lets workers look at what was changed under the lock, those that sleep as well.
     fn wake_all(&self) {
-        self.work.notify_all();
+        self.news.fetch_add(1, Ordering::Relaxed);
+        if self.asleep.load(Ordering::Relaxed) > 0 {
+            self.work.notify_all();
+        }
+    }
+
+    /// The same, for what one worker can take.
+    fn wake_one(&self) {
+        self.news.fetch_add(1, Ordering::Relaxed);
+        if self.asleep.load(Ordering::Relaxed) > 0 {
+            self.work.notify_one();
+        }
     }
 }
 

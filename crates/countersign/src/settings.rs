@@ -279,7 +279,8 @@ pub struct HashingSettings {
     pub deadline: Duration,
     /// Bytes that memory-hard hashes (argon2, scrypt) may fill at once. One that needs more runs when no other does.
     pub memory: u64,
-    /// By how much the niceness of the hashing threads is above that of the others, 0 to 19 (Linux).
+    /// Hashing threads run while nothing else wants a core; where that leaves them next to nothing, their niceness is by so much
+    /// above that of the others, at most 19. With 0 they are like all others. Linux; elsewhere they always are.
     pub nice: u8,
     /// What PBKDF2-HMAC-SHA256 may be computed with.
     pub backends: Backends,

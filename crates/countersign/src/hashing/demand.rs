@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use countersign_formats::password;
+use countersign_lanes::Lanes;
 
-use super::forecast::Load;
+use super::forecast::{Load, WHOLE_ROUND_PICOS};
 use crate::client::ClientAddress;
 
 /// What is bounded.
@@ -89,6 +90,33 @@ impl Kind {
 pub(super) struct Chunk {
     pub(super) work: Work,
     pub(super) taken: Duration,
+}
+
+impl Chunk {
+    /// So many rounds of so many jobs side by side.
+    pub(super) fn of_lanes(jobs: usize, rounds: u32, taken: Duration) -> Self {
+        Self { work: Work::Lanes { jobs, rounds }, taken }
+    }
+
+    /// Both, if the lanes of as many jobs went on; else this one.
+    pub(super) fn after(self, before: Option<Self>) -> Self {
+        match (self.work, before) {
+            (Work::Lanes { jobs, rounds }, Some(Self { work: Work::Lanes { jobs: same, rounds: more }, taken }))
+                if jobs == same =>
+            {
+                Self::of_lanes(jobs, rounds.saturating_add(more), self.taken.saturating_add(taken))
+            }
+            _ => self,
+        }
+    }
+
+    /// How long it takes where nothing hinders it.
+    pub(super) fn planned(&self, lanes: &Lanes) -> Duration {
+        match self.work {
+            Work::Lanes { jobs, rounds } => lanes.time(jobs, rounds),
+            Work::Whole { rounds } => Duration::from_nanos(rounds.saturating_mul(WHOLE_ROUND_PICOS) / 1_000),
+        }
+    }
 }
 
 /// What a worker did.

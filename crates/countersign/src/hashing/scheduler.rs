@@ -196,17 +196,13 @@ impl<T> Scheduler<T> {
         let worker = &mut self.workers[worker];
         worker.remaining = remaining;
         let Some(done) = done else { return };
-        let planned = match done.work {
+        worker.owed = match done.work {
             Work::Lanes { jobs, rounds } => {
-                worker.owed = worker.owed.saturating_sub(self.lanes.round_picos(jobs).saturating_mul(rounds.into()));
-                self.lanes.time(jobs, rounds)
+                worker.owed.saturating_sub(self.lanes.round_picos(jobs).saturating_mul(rounds.into()))
             }
-            Work::Whole { rounds } => {
-                worker.owed = rounds.saturating_mul(WHOLE_ROUND_PICOS);
-                Duration::from_nanos(worker.owed / 1_000)
-            }
+            Work::Whole { rounds } => rounds.saturating_mul(WHOLE_ROUND_PICOS),
         };
-        self.forecast.learn(planned, done.taken);
+        self.forecast.learn(done.planned(&self.lanes), done.taken);
     }
 
     /// Whether the job is still wanted in its lane.

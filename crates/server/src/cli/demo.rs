@@ -36,7 +36,8 @@ pub(super) async fn demo(args: &DemoArgs) -> anyhow::Result<()> {
     let url = format!("http://{}", listener.local_addr()?);
     print!("{}", greeting(&url, &config_file, password.expose()));
     std::io::stdout().flush()?;
-    app.serve(listener, stop).await;
+    // On a thread of the runtime, which goes on with each connection that it accepts; this one would hand each over.
+    tokio::spawn(app.serve(listener, stop)).await?;
     Ok(())
 }
 

@@ -13,7 +13,8 @@ pub(super) async fn serve(config: Config) -> anyhow::Result<()> {
     let listener = app.bind().await?;
     println!("countersign listening on http://{}", listener.local_addr()?);
     std::io::stdout().flush()?;
-    app.serve(listener, stop).await;
+    // On a thread of the runtime, which goes on with each connection that it accepts; this one would hand each over.
+    tokio::spawn(app.serve(listener, stop)).await?;
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use countersign_formats::password::{Algorithm, Hashers, Job, Password, SaltEntropy, WorkFactors};
 use tokio::task::JoinHandle;
 
+use super::super::shift::Shift;
 use super::super::task::Task;
 use super::super::worker::{Turn, Worker};
 use super::super::{Hashing, Place, Stopwatch};
@@ -13,12 +14,19 @@ use super::*;
 use crate::failure::Failure;
 use crate::settings::HashingSettings;
 
-/// A stopwatch that shows what it was set to, in milliseconds.
+/// A stopwatch that shows what it was set to, in milliseconds; and that panics in a thread called [`DOOMED`] at the last of
+/// so many looks.
 #[derive(Clone, Default)]
-struct ByHand(Arc<AtomicU64>);
+struct ByHand(Arc<AtomicU64>, Arc<AtomicU64>);
+
+const DOOMED: &str = "doomed";
 
 impl Stopwatch for ByHand {
     fn elapsed(&self) -> Duration {
+        if std::thread::current().name() == Some(DOOMED) {
+            let looks = self.1.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |looks| looks.checked_sub(1));
+            assert_ne!(looks, Ok(1), "a fault in the hashing code");
+        }
         Duration::from_millis(self.0.load(Ordering::SeqCst))
     }
 }
@@ -170,6 +178,10 @@ async fn whoever_goes_away_lets_those_behind_be_taken() {
     assert!(!fixture.door.shared.scheduler().has_work_for(0), "it does not fit");
     let shared = Arc::clone(&fixture.door.shared);
     let woken = std::thread::spawn(move || shared.wait_for_work(0));
+    while fixture.door.shared.asleep.load(Ordering::SeqCst) == 0 {
+        std::thread::yield_now();
+    }
+    // It holds the lock from when it counts itself until it sleeps: whoever gets the lock now finds it asleep.
     drop(too_much);
     woken.join().expect("a worker that slept is woken");
 }
@@ -215,6 +227,31 @@ async fn every_kind_of_hasher_passes_the_door() {
     assert_eq!(made.await.expect("joined").expect("done"), Ok(fixture.stored(Algorithm::Pbkdf2Sha256)));
     assert_eq!(fixture.door.stats().served, 7);
     assert_eq!(fixture.now(), (0, 0));
+}
+
+#[tokio::test]
+async fn jobs_of_a_worker_that_panics_fail_and_it_goes_on() {
+    let fixture = Fixture::new(8);
+    let checks: Vec<_> = (0..3).map(|_| tokio::spawn(fixture.place().check(fixture.job("sesame", None)))).collect();
+    tokio::task::yield_now().await;
+    let Fixture { door, mut workers, stopwatch, hashers } = fixture;
+    // Between its first chunk and its second: the first job is in its lane.
+    stopwatch.1.store(5, Ordering::SeqCst);
+    let mut worker = workers.pop().expect("one");
+    let thread = std::thread::Builder::new().name(DOOMED.to_owned()).spawn(move || worker.run(Shift::ENDLESS));
+    let mut answers = Vec::new();
+    for check in checks {
+        answers.push(check.await.expect("joined"));
+    }
+    assert!(matches!(answers[..], [Err(Failure::Hashing), Ok(_), Ok(_)]), "{answers:?}");
+    // Neither a lane nor a place is lost.
+    let job = hashers.job(Password::new("sesame"), None, SaltEntropy::new([7; 32]));
+    door.admit(client(1)).expect("a place").check(job).await.expect("hashed");
+    let stats = door.stats();
+    assert_eq!((stats.served, stats.running, stats.waiting), (3, 0, 0));
+    assert_eq!(stopwatch.1.load(Ordering::SeqCst), 0, "it did panic");
+    drop(door);
+    assert!(!thread.expect("a thread").join().expect("it ends as it should"));
 }
 
 #[tokio::test]
