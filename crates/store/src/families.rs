@@ -344,10 +344,8 @@ async fn carry_out(
     facts: &FamilyFacts,
     exchange: &Exchange,
 ) -> Result<FamilyOutcome, StoreError> {
-    if presented.has_blacklist {
-        if !facts.is_outstanding {
-            rows.record_if_unknown(&exchange.presented).await?;
-        }
+    if presented.has_blacklist && !facts.is_outstanding {
+        rows.record_if_unknown(&exchange.presented).await?;
     }
     if !rows.rotate(presented, &exchange.successor, exchange.keep_until).await? {
         return Ok(FamilyOutcome::Forestalled);
