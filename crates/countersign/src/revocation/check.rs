@@ -147,7 +147,7 @@ impl Authority {
         let mark = self.store().mark_all(at).await?;
         revocations.add(std::slice::from_ref(&mark));
         self.tell(&Event::AllSessionsEnded, &About::default());
-        self.store().end_all_sessions(self.token_tables(), apps.knox, "operator", at, &mark).await?;
+        self.store().end_all_sessions(&self.session_tables(), apps.knox, "operator", at, &mark).await?;
         if apps.token_blacklist { Ok(self.store().blacklist_all(at).await?) } else { Ok(0) }
     }
 
