@@ -15,7 +15,7 @@ use crate::client::Client;
 use crate::failure::Failure;
 use crate::family::{FamilyKeys, Rule, Verdict, Why, later};
 use crate::pair::{Refreshed, check_issuer_is_text};
-use crate::revocation::made_at;
+use crate::revocation::{is_refused, made_at};
 use crate::settings::SessionSettings;
 
 /// Without rotation a refresh is recorded no more often than this.
@@ -64,13 +64,13 @@ impl Authority {
         self.refresh_good(guest, claims, user, &facts).await
     }
 
-    /// What is known of a refresh token and its family, and whether it is marked.
+    /// What is known of a token's family, and whether something has ended the token. That is among the facts, and not looked up in
+    /// memory: there, a mark may be missing for as long as a read vouches, and a token that named no session, or was marked by itself,
+    /// would leave with a successor that is marked nowhere.
     async fn known_of(&self, guest: &Guest<'_>, claims: &Claims) -> Result<(FamilyFacts, bool), Failure> {
-        let (facts, is_revoked) = tokio::join!(
-            self.store().family_facts(&guest.presented),
-            self.is_revoked_in_database(claims, guest.named())
-        );
-        Ok((facts?, is_revoked?))
+        let facts = self.store().family_facts(&guest.presented).await?;
+        let is_revoked = is_refused(claims, guest.named(), &facts.against);
+        Ok((facts, is_revoked))
     }
 
     /// The claims of a token that a refresh would take now, for the first time, and whose it is. Nothing is written.
@@ -135,7 +135,13 @@ impl Authority {
         let ((verdict, facts, told), outcome) = self
             .store()
             .in_family(guest.presented.clone(), move |facts| {
-                let verdict = rule.judge(facts, is_named, now);
+                let sid = is_named.then_some(&*presented.sid);
+                let verdict = match rule.judge(facts, is_named, now) {
+                    Verdict::Good | Verdict::Again(_) if is_refused(&offered, sid, &facts.against) => {
+                        Verdict::Refuse(Why::Ended)
+                    }
+                    verdict => verdict,
+                };
                 let mut told = Vec::new();
                 let step = match (&verdict, &facts.session) {
                     (Verdict::Good, Some(session)) if rotates => {
@@ -190,10 +196,11 @@ impl Authority {
         let is = |kind: TokenType| check_token(&claims, kind, &settings.rules, now).is_ok();
         let is_refresh = is(TokenType::Refresh);
         self.verify_is_not_blacklisted(&claims).await?;
-        let is_revoked = self.is_revoked_in_database(&claims, self.named_session(&claims)).await?;
+        let is_revoked;
         if is_refresh || self.named_session(&claims).is_some() {
             let guest = self.guest(&mut claims, client, "verify", now)?;
             let facts = self.store().family_facts(&guest.presented).await?;
+            is_revoked = is_refused(&claims, guest.named(), &facts.against);
             let is_good = if is_refresh {
                 guest.rule.judge(&facts, guest.is_named, now) == Verdict::Good
             } else {
@@ -202,6 +209,8 @@ impl Authority {
             if !is_good {
                 return Err(Failure::VerifiedBlacklisted);
             }
+        } else {
+            is_revoked = self.is_revoked_in_database(&claims, None).await?;
         }
         if is_refresh {
             self.refreshing_user(&claims).await?;
@@ -350,7 +359,7 @@ impl Authority {
             sessions,
             keys,
             rule: Rule::of(sessions, has_blacklist),
-            presented: Presented { jti, sid, begins: None, has_blacklist },
+            presented: Presented { jti, sid, subject: self.subject_of(claims), begins: None, has_blacklist },
             is_named,
             user: self.claimed_user_id(claims),
             client,

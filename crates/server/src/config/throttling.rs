@@ -251,11 +251,11 @@ mod tests {
         resource.throttles.iter().map(shown).collect()
     }
 
-    /// Whether DRF's view has no throttles of its own accord. Who adds an endpoint decides it here, or this does not compile;
-    /// whatever an endpoint does with a password is limited besides (`countersign::throttle::logins`).
-    fn has_none_in_drf(endpoint: &Endpoint) -> bool {
+    /// Whether the default throttles do not count there: DRF's view has none of its own accord, or registered clients ask it, each with a
+    /// secret. Who adds an endpoint decides it here, or this does not compile; whatever an endpoint does with a password is limited besides (`countersign::throttle::logins`).
+    fn has_no_defaults(endpoint: &Endpoint) -> bool {
         match endpoint {
-            Endpoint::ObtainAuthToken => true,
+            Endpoint::ObtainAuthToken | Endpoint::Introspect | Endpoint::Revoke => true,
             Endpoint::TokenObtainPair
             | Endpoint::TokenRefresh
             | Endpoint::TokenVerify
@@ -280,13 +280,15 @@ mod tests {
     fn a6_no_path_is_without_a_limit() {
         let top = "installed_apps = [\"rest_framework.authtoken\", \"rest_framework_simplejwt.token_blacklist\", \"knox\"]\n\
                    [native_tokens]\nenabled = true\n[sessions]\nenabled = true\n\
-                   [simple_jwt]\nrotate_refresh_tokens = true\nblacklist_after_rotation = true\n";
+                   [simple_jwt]\nrotate_refresh_tokens = true\nblacklist_after_rotation = true\n\
+                   [[clients]]\nid = \"a\"\nsecret_sha256 = \"{}\"\nmay = [\"introspect\", \"revoke\"]\n";
+        let top = top.replace("{}", &"ab".repeat(32));
         let declared = "[[protected]]\npath = \"/a/\"\n[[protected]]\npath = \"/b/\"\nresponse = { content_type = \"text/plain\", body = \"b\" }\n";
         let everywhere =
             "[rest_framework]\ndefault_throttle_classes = [\"anon\"]\ndefault_throttle_rates = { anon = \"2/min\" }\n";
         let config = read(&format!("{top}{everywhere}{declared}")).expect("accepted");
         for resource in &config.resources {
-            assert_eq!(resource.throttles.is_empty(), has_none_in_drf(&resource.endpoint), "{}", resource.path);
+            assert_eq!(resource.throttles.is_empty(), has_no_defaults(&resource.endpoint), "{}", resource.path);
         }
         let keys: Vec<&str> = crate::config::resources::mounted_keys().collect();
         let each =
