@@ -110,6 +110,8 @@ def _toml(value):
         return "false"
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{json.dumps(key)} = {_toml(one)}" for key, one in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
     if isinstance(value, timedelta):
         seconds = value.total_seconds()
         return json.dumps(int(seconds) if seconds == int(seconds) else seconds)

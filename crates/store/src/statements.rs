@@ -43,7 +43,7 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
     rendered.extend(users.groups.clone().map(|text| ("groups", text)));
     if apps.authtoken {
         let TokenStatements { owner, key_of_user, insert, delete, delete_some, of_user, .. } =
-            TokenStatements::of(DEFAULT_TABLE, users);
+            TokenStatements::of(DEFAULT_TABLE, users, true);
         rendered.extend([
             ("owner", owner),
             ("key_of_user", key_of_user),

@@ -15,13 +15,19 @@ use crate::{Device, Store, StoreError, TokenRow, User, UserId};
 /// Django's name for the table of `rest_framework.authtoken`.
 pub(crate) const DEFAULT_TABLE: &str = "authtoken_token";
 
-/// A table of the shape of `authtoken_token` that was found in the catalogue; its statements are rendered once. Cheap to clone.
+/// A table of tokens that was found in the catalogue; its statements are rendered once. Cheap to clone.
+///
+/// Of the shape of `authtoken_token`, one token for each user; or, as a project's own model may be (DRF
+/// `TokenAuthentication.model`), one that has keys and their users and nothing more that is known: its keys are checked, and neither
+/// made nor shown.
 #[derive(Clone, Debug)]
 pub struct TokenTable(Arc<TokenStatements>);
 
 #[derive(Debug)]
 pub(crate) struct TokenStatements {
     name: String,
+    /// Whether there is one key for each user, and it is known since when.
+    is_whole: bool,
     /// Owner of a key: primary key of the token table, then of the user table.
     pub(crate) owner: String,
     /// Key of a user: unique index of `user_id`.
@@ -39,29 +45,34 @@ pub(crate) struct TokenStatements {
 }
 
 impl Store {
-    /// Looks up a token table: `authtoken_token`, or another one of the same shape.
+    /// Looks up a token table: `authtoken_token`, or one that a project made for itself.
     ///
     /// # Errors
-    /// [`StoreError::Schema`] when it does not exist, or lacks a column `key`, `created` or `user_id`, or when `key` or
-    /// `user_id` is not unique.
+    /// [`StoreError::Schema`] when it does not exist, or lacks a column `key` or `user_id`, or when `key` is not unique; and
+    /// for `authtoken_token` itself when it lacks `created`, or `user_id` is not unique.
     pub async fn token_table(&self, name: &str) -> Result<TokenTable, StoreError> {
         let table = TableName::new(name);
         let columns = self.driver().columns(&table).await?;
         if columns.is_empty() {
             return Err(StoreError::Schema { problem: format!("there is no table `{name}`") });
         }
-        for needed in ["key", "created", "user_id"] {
-            if !columns.iter().any(|column| column.name == needed) {
-                return Err(StoreError::Schema { problem: format!("token table `{name}` has no column `{needed}`") });
-            }
+        let lacks = |needed: &str| !columns.iter().any(|column| column.name == needed);
+        let is_default = name == DEFAULT_TABLE;
+        let needed: &[_] = if is_default { &["key", "user_id", "created"] } else { &["key", "user_id"] };
+        if let Some(lacked) = needed.iter().find(|needed| lacks(needed)) {
+            return Err(StoreError::Schema { problem: format!("token table `{name}` has no column `{lacked}`") });
         }
-        for needed in ["key", "user_id"] {
-            if !self.driver().is_unique(&table, needed).await? {
-                let problem = format!("column `{needed}` of token table `{name}` is not unique");
+        let one_each = self.driver().is_unique(&table, "user_id").await?;
+        for (column, is_unique) in
+            [("key", self.driver().is_unique(&table, "key").await?), ("user_id", one_each || !is_default)]
+        {
+            if !is_unique {
+                let problem = format!("column `{column}` of token table `{name}` is not unique");
                 return Err(StoreError::Schema { problem });
             }
         }
-        Ok(TokenTable(Arc::new(TokenStatements::of(name, self.users()))))
+        let is_whole = one_each && !lacks("created");
+        Ok(TokenTable(Arc::new(TokenStatements::of(name, self.users(), is_whole))))
     }
 
     /// Finds the owner of a key, active or not. Keys are compared byte by byte (O3).
@@ -79,7 +90,8 @@ impl Store {
     /// get the same key (DRF 3.18 `ObtainAuthToken.post`).
     ///
     /// # Errors
-    /// [`StoreError::NoSuchUser`], or if the database cannot be written.
+    /// [`StoreError::NoSuchUser`], [`StoreError::Schema`] for a table whose keys are only checked, or if the database cannot be
+    /// written.
     pub async fn token_get_or_create(
         &self,
         table: &TokenTable,
@@ -88,6 +100,10 @@ impl Store {
         now: Timestamp,
         device: Option<Device>,
     ) -> Result<TokenKey, StoreError> {
+        if !table.0.is_whole {
+            let problem = format!("table `{}` is not one of a token for each user", table.name());
+            return Err(StoreError::Schema { problem });
+        }
         let known = self.driver().query_opt(&table.0.key_of_user, &[user.into()], |row| row.text(0)).await?;
         if let Some(key) = known {
             return Ok(TokenKey::from_text(key));
@@ -110,17 +126,20 @@ impl Store {
             .await
     }
 
-    /// The user's key, and when it was made.
+    /// The user's key, and when it was made. None where keys are only checked.
     ///
     /// # Errors
     /// If the database cannot be read.
     pub async fn token_of(&self, table: &TokenTable, user: &UserId) -> Result<Option<TokenRow>, StoreError> {
+        if !table.0.is_whole {
+            return Ok(None);
+        }
         let read =
             |row: &Row<'_>| Ok(TokenRow { key: Zeroizing::new(row.text(0)?), created: row.instant(1)?, expiry: None });
         self.driver().query_opt(&table.0.of_user, &[user.into()], read).await
     }
 
-    /// Deletes the user's key; tells whether there was one.
+    /// Deletes the user's keys; tells whether there was one.
     ///
     /// # Errors
     /// If the database cannot be written.
@@ -155,11 +174,12 @@ impl TokenTable {
 }
 
 impl TokenStatements {
-    pub(crate) fn of(name: &str, users: &UserTable) -> Self {
+    pub(crate) fn of(name: &str, users: &UserTable, is_whole: bool) -> Self {
         let table = TableName::new(name).quoted();
         let (user_table, id) = (users.quoted(), quoted(&users.id));
         Self {
             name: name.to_owned(),
+            is_whole,
             owner: users.select_where(&format!("u.{id} = (SELECT t.user_id FROM {table} t WHERE t.key = $1)")),
             key_of_user: format!("SELECT t.key FROM {table} t WHERE t.user_id = $1"),
             insert: format!(
