@@ -99,12 +99,11 @@ impl Authority {
         if voided.later.as_ref()?.iter().any(goes_on) {
             return None;
         }
-        let sid = match named {
-            Some(sid) => sid,
-            None => {
-                let began = made_at(&claims).unwrap_or(Timestamp::UNIX_EPOCH);
-                self.family_keys()?.session_of(&self.jti_of(&claims)?, began)
-            }
+        let sid = if let Some(sid) = named {
+            sid
+        } else {
+            let began = made_at(&claims).unwrap_or(Timestamp::UNIX_EPOCH);
+            self.family_keys()?.session_of(&self.jti_of(&claims)?, began)
         };
         Some((sid, claims))
     }
