@@ -362,12 +362,13 @@ fn r5_without_sessions_tokens_are_simple_jwts(kind: Kind) {
 const STATELESS: &str = "[[protected]]\npath = \"/stateless/\"\nauthentication = [\"jwt_stateless\"]\n";
 const QUICK: &str = "[sessions]\ndjango_logout_after = \"100ms\"\n";
 
-/// What SimpleJWT's `RefreshToken.blacklist` writes.
+/// What SimpleJWT's `RefreshToken.blacklist` writes, a moment after the clocks here.
 fn void_at_django(database: &Database, refresh: &Value) {
     let jti = claims(refresh)["jti"].as_str().expect("an id").to_owned();
+    let zone = if database.url().starts_with("sqlite") { "" } else { "+00" };
     database.execute(&format!(
         "INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id)
-         SELECT o.created_at, o.id FROM token_blacklist_outstandingtoken o WHERE o.jti = '{jti}'"
+         SELECT '2025-06-15 15:06:41.500000{zone}', o.id FROM token_blacklist_outstandingtoken o WHERE o.jti = '{jti}'"
     ));
 }
 
