@@ -110,28 +110,28 @@ mod tests {
         let with = |more: &str| format!("[[clients]]\nid = \"a\"\n{more}");
         let of_three = format!("secret_sha256 = [\"{DIGEST}\", \"{DIGEST}\", \"{DIGEST}\"]");
         for (text, expected) in [
-            ("[[clients]]\nmay = []".to_owned(), "countersign.toml:4: clients.0.id: must be 1 to 100 letters"),
-            ("[[clients]]\nid = \"a b\"".to_owned(), "countersign.toml:5: clients.0.id: must be 1 to 100 letters"),
-            ("[[clients]]\nid = \"a:b\"".to_owned(), "countersign.toml:5: clients.0.id: must be 1 to 100 letters"),
-            (with("[[clients]]\nid = \"a\""), "countersign.toml:7: clients.1.id: \"a\" is registered twice"),
+            ("[[clients]]\nmay = []".to_owned(), "countersign.toml:3: clients.0.id: must be 1 to 100 letters"),
+            ("[[clients]]\nid = \"a b\"".to_owned(), "countersign.toml:4: clients.0.id: must be 1 to 100 letters"),
+            ("[[clients]]\nid = \"a:b\"".to_owned(), "countersign.toml:4: clients.0.id: must be 1 to 100 letters"),
+            (with("[[clients]]\nid = \"a\""), "countersign.toml:6: clients.1.id: \"a\" is registered twice"),
             (
                 with("secret_sha256 = \"secret\""),
-                "countersign.toml:6: clients.0.secret_sha256: must be the SHA-256 of a secret as 64 hex digits; make one with \
+                "countersign.toml:5: clients.0.secret_sha256: must be the SHA-256 of a secret as 64 hex digits; make one with \
                  `countersign clients secret a`",
             ),
-            (with(&of_three), "countersign.toml:6: clients.0.secret_sha256: must be at most two"),
-            (with("may = [\"read\"]"), "countersign.toml:6: clients.0.may: \"read\" is neither"),
-            (with("may = [\"revoke\"]"), "countersign.toml:6: clients.0.may: needs a secret to prove it by"),
-            (with("access_lifetime = 0"), "countersign.toml:6: clients.0.access_lifetime: must be longer than nothing"),
-            (with("refresh_lifetime = \"400000d\""), "countersign.toml:6: clients.0.refresh_lifetime: must be at most"),
-            (with("secret = \"x\""), "countersign.toml:6: clients.secret: unknown key \"secret\""),
+            (with(&of_three), "countersign.toml:5: clients.0.secret_sha256: must be at most two"),
+            (with("may = [\"read\"]"), "countersign.toml:5: clients.0.may: \"read\" is neither"),
+            (with("may = [\"revoke\"]"), "countersign.toml:5: clients.0.may: needs a secret to prove it by"),
+            (with("access_lifetime = 0"), "countersign.toml:5: clients.0.access_lifetime: must be longer than nothing"),
+            (with("refresh_lifetime = \"400000d\""), "countersign.toml:5: clients.0.refresh_lifetime: must be at most"),
+            (with("secret = \"x\""), "countersign.toml:5: clients.secret: unknown key \"secret\""),
             (
                 with("[claims]\nclient_id = { value = 1 }"),
                 "countersign.toml:6: claims.client_id: \"client_id\" is taken",
             ),
-            (with("[sessions]\nclaim = \"client_id\""), "countersign.toml:7: sessions.claim: \"client_id\" is taken"),
-            (with("[paths]\nintrospect = \"/i/\""), "countersign.toml:7: paths.introspect: no client may introspect"),
-            (with("[paths]\nrevoke = \"/r/\""), "countersign.toml:7: paths.revoke: no client may revoke"),
+            (with("[sessions]\nclaim = \"client_id\""), "countersign.toml:6: sessions.claim: \"client_id\" is taken"),
+            (with("[paths]\nintrospect = \"/i/\""), "countersign.toml:6: paths.introspect: no client may introspect"),
+            (with("[paths]\nrevoke = \"/r/\""), "countersign.toml:6: paths.revoke: no client may revoke"),
         ] {
             let refusal = read(&text).expect_err(&text);
             assert!(refusal.starts_with(expected), "{refusal}");
