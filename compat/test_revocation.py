@@ -1,10 +1,12 @@
 """What a running Django does to its users, and what ends here: access tokens of both, refused where no database is asked."""
 
 import time
+from datetime import timedelta
 
 import pytest
 from conftest import PASSWORD
-from test_sessions import CHOICE, VOID, login, migrated, refresh, refreshed
+from harness import database, tokens
+from test_sessions import CHOICE, ON, ROTATING, VOID, login, migrated, refresh, refreshed
 
 STATELESS = CHOICE.but(protected=({"path": "/stateless/", "authentication": ["jwt_stateless"]},))
 USER = "user = User.objects.get(username='alice'); "
@@ -82,6 +84,68 @@ def test_r5_logging_out_everywhere_here_counts_at_django(start_pair):
             for server in (pair.countersign, pair.django):
                 answer = refresh(server, token["refresh"])
                 assert (answer.status, answer.json()) == (401, VOID), server.name
+
+
+QUICK = STATELESS.but(simple_jwt=ROTATING, sessions={**ON, "django_logout_after": timedelta(seconds=1)})
+BLACKLISTED = "from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken; "
+
+
+def assert_settled(pair):
+    """Whatever Django voided has been judged."""
+    unsettled = "SELECT count(*) FROM countersign_revocation WHERE kind = 'void'"
+    assert any(database.value(pair.database, unsettled) == 0 for _ in range(TRIES))
+
+
+def out_by_view(django, token):
+    assert django.post("/api/token/blacklist/", {"refresh": token["refresh"]}).status == 200
+
+
+def out_by_admin(django, token):
+    django.shell(BLACKLISTED + "BlacklistedToken(token=OutstandingToken.objects.get(jti=jti)).save()",
+                 jti=tokens.claims(token["refresh"])["jti"])  # fmt: skip
+
+
+def out_of_all(django, token):
+    django.shell(BLACKLISTED + "[BlacklistedToken.objects.get_or_create(token=t) for t in OutstandingToken.objects.all()]")
+
+
+@pytest.mark.parametrize("log_out", [out_by_view, out_by_admin, out_of_all])
+def test_r5_a_logout_at_django_ends_access_tokens_here(start_pair, log_out):
+    """Whichever server gave out or rotated the token last, as long as the session was begun here."""
+    with migrated(start_pair(QUICK)) as pair:
+        other = login(pair.countersign, "carol")
+        for rotated in ((), (pair.countersign,), (pair.django,), (pair.django, pair.countersign, pair.django)):
+            chain = [login(pair.countersign)]
+            for server in rotated:
+                chain.append({"refresh": chain[-1]["refresh"], **refreshed(server, chain[-1]["refresh"])})
+            for token in chain:
+                assert ask(pair.countersign, token["access"]).status == 200
+            log_out(pair.django, chain[-1])
+            for token in chain:
+                assert_ends(pair.countersign, token["access"])
+            if log_out is not out_of_all:
+                assert ask(pair.countersign, other["access"]).status == 200
+        assert_settled(pair)
+        reasons = "SELECT count(*) FROM countersign_session WHERE ended_at IS NOT NULL AND end_reason <> 'django_logout'"
+        assert database.value(pair.database, reasons) == 0
+
+
+def test_r5_a_rotation_at_django_ends_nothing_here(start_pair):
+    """Django voids the old token and records the new one in another transaction; clients go on at either server."""
+    with migrated(start_pair(QUICK)) as pair:
+        chains = [[login(server)] for server in (pair.countersign, pair.django, pair.countersign)]
+        chains[1].append(refreshed(pair.countersign, chains[1][-1]["refresh"]))
+        for _ in range(3):
+            for chain in chains:
+                chain.append(refreshed(pair.django, chain[-1]["refresh"]))
+        assert_settled(pair)
+        for chain in chains:
+            for token in chain:
+                assert ask(pair.countersign, token["access"]).status == 200
+            for server in (pair.django, pair.countersign):
+                chain.append(refreshed(server, chain[-1]["refresh"]))
+                assert ask(pair.countersign, chain[-1]["access"]).status == 200
+        assert database.value(pair.database, "SELECT count(*) FROM countersign_session WHERE ended_at IS NOT NULL") == 0
 
 
 def test_r5_what_django_migrates_is_not_in_the_way(start_pair):

@@ -1,7 +1,7 @@
 //! One view of all sessions of a user, whatever kind: DRF's token, Knox's tokens, our own, and families of JSON web tokens.
 
 use countersign_formats::session_id::session_id;
-use countersign_store::{Device, Ending, Place, Seen, SessionFate, UserId};
+use countersign_store::{Device, Ending, Place, Seen, SessionFate, TokenTable, UserId};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use jiff::{SignedDuration, Timestamp};
@@ -120,7 +120,7 @@ impl Authority {
             SessionInfo { fate: fate(id.clone()), id, kind, place, created, last_seen, expires }
         };
         let mut sessions = Vec::new();
-        for table in self.token_tables() {
+        for table in &self.session_tables() {
             if let Some(row) = self.store().token_of(table, user).await? {
                 let fate = |id| SessionFate::Token { table: table.clone(), user: user.clone(), id };
                 sessions.push(session("token", &row.key, row.created, None, &fate));
@@ -133,6 +133,11 @@ impl Authority {
             }
         }
         Ok(sessions)
+    }
+
+    /// Where DRF tokens are that are sessions: not keys of a project's own, which are neither shown nor ended here.
+    pub(crate) fn session_tables(&self) -> Vec<TokenTable> {
+        self.token_tables().iter().filter(|table| table.is_whole()).cloned().collect()
     }
 
     /// The session that let a request in, if it was one that [`sessions_of`](Self::sessions_of) knows; `user` is whose it is.
@@ -169,7 +174,7 @@ impl Authority {
                     }
                     _ => None,
                 });
-                let Some((key, table)) = shown else { return Ok(None) };
+                let Some((key, table)) = shown.filter(|(_, table)| table.is_whole()) else { return Ok(None) };
                 let id = session_id("token", key?);
                 (id.clone(), SessionFate::Token { table: table.clone(), user: user.clone(), id })
             }
@@ -267,7 +272,7 @@ impl Authority {
             user: user.clone(),
             subject: self.user_id_text(user).await?,
             except,
-            token_tables: self.token_tables().to_vec(),
+            token_tables: self.session_tables(),
             has_knox: self.settings().apps.knox,
             has_blacklist: self.settings().apps.token_blacklist,
             at,

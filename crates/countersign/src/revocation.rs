@@ -21,8 +21,9 @@ use crate::settings::{SessionSettings, WhenFeedLost};
 mod check;
 mod feed;
 mod marks;
+mod voided;
 
-pub(crate) use check::{has_begun_by, made_at};
+pub(crate) use check::{has_begun_by, is_refused, made_at};
 use marks::{Key, Marks};
 
 /// How long after a mark can have met its last token it is kept, for clocks that are wrong.
@@ -51,6 +52,8 @@ pub(crate) struct Revocations {
     /// Somebody waits for news.
     wanted: Arc<Notify>,
     feeding: Mutex<Option<AbortHandle>>,
+    /// What Django voided, until it is judged.
+    voided: voided::Waiting,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -97,6 +100,7 @@ impl Revocations {
             reads: watch::Sender::new(Reads::default()),
             wanted: Arc::default(),
             feeding: Mutex::new(None),
+            voided: voided::Waiting::default(),
         }
     }
 
@@ -144,6 +148,10 @@ impl Revocations {
 
     /// Takes marks in: at once, also before they come back from the database.
     pub(crate) fn add(&self, marks: &[Mark]) {
+        let (voided, marks): (Vec<&Mark>, Vec<&Mark>) = marks.iter().partition(|mark| mark.kind == MarkKind::Void);
+        if !voided.is_empty() {
+            self.voided.add(voided.iter().filter_map(|mark| mark.subject.parse().ok()));
+        }
         if marks.is_empty() {
             return;
         }

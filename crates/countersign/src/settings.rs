@@ -205,6 +205,9 @@ pub struct SessionSettings {
     pub max_staleness: Duration,
     /// What becomes of tokens when it is older.
     pub when_feed_lost: WhenFeedLost,
+    /// How long after a Django beside us voided a refresh token its session ends here too, unless a successor was recorded by then; `None`
+    /// is never.
+    pub django_logout_after: Option<Duration>,
 }
 
 /// What becomes of valid tokens while nothing can be learnt of the sessions that ended.
@@ -218,7 +221,7 @@ pub enum WhenFeedLost {
 }
 
 impl Default for SessionSettings {
-    /// 10 s, no limits but those of the tokens, `sid`, once a minute; 1 s, and refuse.
+    /// 10 s, no limits but those of the tokens, `sid`, once a minute; 1 s, and refuse; 10 s.
     fn default() -> Self {
         Self {
             refresh_window: SignedDuration::from_secs(10),
@@ -228,6 +231,7 @@ impl Default for SessionSettings {
             last_seen: Some(Duration::from_mins(1)),
             max_staleness: Duration::from_secs(1),
             when_feed_lost: WhenFeedLost::Refuse,
+            django_logout_after: Some(Duration::from_secs(10)),
         }
     }
 }

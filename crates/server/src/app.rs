@@ -159,6 +159,8 @@ impl App {
         }
         let pruning = self.pruning.map(|pruning| tokio::spawn(prune(self.authority.clone(), pruning)));
         let mut beside = JoinSet::new();
+        let authority = self.authority.clone();
+        beside.spawn(async move { authority.follow_django().await });
         if let Some(ladder) = self.ladder {
             beside.spawn(ladder.follow(self.authority.clone()));
         }

@@ -240,7 +240,8 @@ async fn triggers(config: &Config, store: &countersign_store::Store) -> anyhow::
     }
     let store = config.database.with_users(store).await?;
     let field = store.user_field(&config.settings.simple_jwt.user_id_field).await?;
-    let refused = "the triggers on the users' table, by which a change of Django's ends sessions here";
+    let refused =
+        "the triggers on the tables of users and of the blacklist, by which what Django does ends sessions here";
     if config.settings.apps.countersign {
         if store.install_triggers(&field).await.context(refused)? {
             println!("Installed the triggers of countersign");

@@ -11,7 +11,7 @@ pub(crate) const SESSIONS_OFF: &str = "the database has no tables for sessions, 
 
 /// Said at start and by `doctor`.
 pub(crate) const TRIGGERS_MISSING: &str =
-    "the users' table lacks our triggers, or has others: access tokens outlive what Django does to their users";
+    "the tables of users or of the blacklist lack our triggers, or have others: access tokens outlive what Django ends";
 
 /// Where the database is, how it is used, and which of its tables holds the users.
 #[derive(Clone, Debug)]

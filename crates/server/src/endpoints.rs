@@ -257,31 +257,13 @@ impl Endpoint {
             entry.set("label", label);
             form.set(name, Value::Object(entry));
         };
+        for CharField { name, .. } in self.fields(settings) {
+            field(name, &label(name), true);
+        }
         match self {
-            Self::ObtainAuthToken => {
-                field("username", "Username", true);
-                field("password", "Password", true);
-                field("token", "Token", false);
-            }
-            Self::TokenObtainPair | Self::TokenObtainSliding | Self::NativeLogin => {
-                field(&settings.username_field, &label(&settings.username_field), true);
-                field("password", "Password", true);
-            }
-            Self::TokenRefresh => {
-                field("refresh", "Refresh", true);
-                field("access", "Access", false);
-            }
-            Self::TokenBlacklist => field("refresh", "Refresh", true),
-            Self::TokenVerify | Self::TokenRefreshSliding => field("token", "Token", true),
-            Self::KnoxLogin
-            | Self::KnoxLogout
-            | Self::KnoxLogoutAll
-            | Self::NativeLogout
-            | Self::Sessions
-            | Self::EndSession
-            | Self::LogoutEverywhere { .. }
-            | Self::Whoami
-            | Self::Fixed { .. } => {}
+            Self::ObtainAuthToken => field("token", "Token", false),
+            Self::TokenRefresh => field("access", "Access", false),
+            _ => {}
         }
         form
     }

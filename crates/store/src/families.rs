@@ -10,8 +10,8 @@ use jiff::Timestamp;
 
 use crate::driver::{Sharing, Transaction};
 use crate::outstanding::{BLACKLIST, RecordStatements};
-use crate::value::Row;
-use crate::{EventRow, Mark, OutstandingToken, Place, Store, StoreError, UserId, events};
+use crate::value::{Row, Value};
+use crate::{Against, EventRow, Mark, OutstandingToken, Place, Store, StoreError, UserId, events};
 
 /// A new session; one with that id may be there already: primary key.
 pub(crate) const BEGIN: &str = "
@@ -24,40 +24,54 @@ pub(crate) const BEGIN: &str = "
 /// Changes nothing, and makes everybody else who would change the row wait: primary key.
 pub(crate) const LOCK: &str = "UPDATE countersign_session SET refreshed_at = refreshed_at WHERE sid = $1";
 
-/// A refresh token and its family: primary keys, and the unique indexes of `child_jti`, `jti` and `token_id`.
-pub(crate) const FACTS: &str = "
-    WITH given AS (SELECT CAST($1 AS text) AS sid, CAST($2 AS text) AS jti)
+/// A refresh token, its family and all that stands against it. With SimpleJWT's tables they also say whether the successor is void,
+/// whether the token is outstanding, and since when it is void.
+macro_rules! facts {
+    ($is_void:literal, $is_outstanding:literal, $blacklisted_at:literal) => {
+        concat!(
+            "
+    WITH given AS (SELECT CAST($1 AS text) AS sid, CAST($2 AS text) AS jti, CAST($3 AS text) AS subject)
     SELECT f.root_jti, f.created_at, f.refreshed_at, f.expires_at, f.idle_expires_at, f.ended_at,
            r.child_jti, r.rotated_at, r.child_iat, r.child_exp, r.access_exp,
-           EXISTS (SELECT 1 FROM countersign_rotation n WHERE n.parent_jti = r.child_jti)
+           EXISTS (SELECT 1 FROM countersign_rotation n WHERE n.parent_jti = r.child_jti)",
+            $is_void,
+            ",
+           EXISTS (SELECT 1 FROM countersign_rotation m WHERE m.child_jti = given.jti),
+           ",
+            $is_outstanding,
+            ",
+           ",
+            $blacklisted_at,
+            ",
+           f.sid,
+           (SELECT max(a.not_before) FROM countersign_revocation a WHERE a.kind = 'all' AND a.subject = ''),
+           (SELECT max(u.not_before) FROM countersign_revocation u WHERE u.kind = 'user' AND u.subject = given.subject),
+           (SELECT max(b.not_before) FROM countersign_revocation b WHERE b.kind = 'bare' AND b.subject = given.subject),
+           EXISTS (SELECT 1 FROM countersign_revocation t WHERE t.kind = 'token' AND t.subject = given.jti)
+    FROM given
+    LEFT JOIN countersign_session f ON f.sid = given.sid
+    LEFT JOIN countersign_rotation r ON r.parent_jti = given.jti"
+        )
+    };
+}
+
+/// A refresh token and its family: primary keys, the unique indexes of `child_jti`, `jti` and `token_id`, and the index of (`kind`,
+/// `subject`, `not_before`).
+pub(crate) const FACTS: &str = facts!(
+    "
                OR EXISTS (
                    SELECT 1 FROM token_blacklist_blacklistedtoken b
                    WHERE b.token_id = (SELECT o.id FROM token_blacklist_outstandingtoken o WHERE o.jti = r.child_jti)
-               ),
-           EXISTS (SELECT 1 FROM countersign_rotation m WHERE m.child_jti = given.jti),
-           EXISTS (SELECT 1 FROM token_blacklist_outstandingtoken o WHERE o.jti = given.jti),
-           (
+               )",
+    "EXISTS (SELECT 1 FROM token_blacklist_outstandingtoken o WHERE o.jti = given.jti)",
+    "(
                SELECT b.blacklisted_at FROM token_blacklist_blacklistedtoken b
                WHERE b.token_id = (SELECT o.id FROM token_blacklist_outstandingtoken o WHERE o.jti = given.jti)
-           ),
-           f.sid
-    FROM given
-    LEFT JOIN countersign_session f ON f.sid = given.sid
-    LEFT JOIN countersign_rotation r ON r.parent_jti = given.jti";
+           )"
+);
 
 /// The same without the blacklist app.
-pub(crate) const FACTS_ALONE: &str = "
-    WITH given AS (SELECT CAST($1 AS text) AS sid, CAST($2 AS text) AS jti)
-    SELECT f.root_jti, f.created_at, f.refreshed_at, f.expires_at, f.idle_expires_at, f.ended_at,
-           r.child_jti, r.rotated_at, r.child_iat, r.child_exp, r.access_exp,
-           EXISTS (SELECT 1 FROM countersign_rotation n WHERE n.parent_jti = r.child_jti),
-           EXISTS (SELECT 1 FROM countersign_rotation m WHERE m.child_jti = given.jti),
-           1 = 0,
-           f.ended_at,
-           f.sid
-    FROM given
-    LEFT JOIN countersign_session f ON f.sid = given.sid
-    LEFT JOIN countersign_rotation r ON r.parent_jti = given.jti";
+pub(crate) const FACTS_ALONE: &str = facts!("", "1 = 0", "f.ended_at");
 
 /// The one successor; whether this inserts decides who was first: primary key, unique index of `child_jti`.
 pub(crate) const ROTATE: &str = "
@@ -65,6 +79,9 @@ pub(crate) const ROTATE: &str = "
         (parent_jti, sid, child_jti, rotated_at, child_iat, child_exp, access_exp, expires_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
     ON CONFLICT DO NOTHING";
+
+/// No successor after all: primary key.
+pub(crate) const TAKE_BACK: &str = "DELETE FROM countersign_rotation WHERE parent_jti = $1 AND child_jti = $2";
 
 /// What a refresh leaves in its session: primary key.
 pub(crate) const REFRESHED: &str = "
@@ -120,6 +137,8 @@ pub struct Presented {
     pub jti: String,
     /// The family's id.
     pub sid: String,
+    /// Whose it is: the user as tokens name it.
+    pub subject: Option<String>,
     /// The family to begin with it, if it names none and is the first of it to be seen.
     pub begins: Option<NewSession>,
     /// Whether the blacklist app is there.
@@ -139,6 +158,8 @@ pub struct FamilyFacts {
     pub is_outstanding: bool,
     /// Since when it is void in SimpleJWT's eyes.
     pub blacklisted_at: Option<Timestamp>,
+    /// The marks that stand against it; whether its session has ended, `session` says.
+    pub against: Against,
 }
 
 /// The row of a session.
@@ -261,6 +282,12 @@ pub trait FamilyRows: Send {
         successor: &Successor,
         keep_until: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    /// Takes the successor away again.
+    fn take_back(
+        &mut self,
+        presented: &Presented,
+        successor: &Successor,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
     /// Records a refresh; tells whether the session lives.
     fn refreshed(&mut self, sid: &str, refreshing: Refreshing)
     -> impl Future<Output = Result<bool, StoreError>> + Send;
@@ -317,16 +344,16 @@ async fn carry_out(
     facts: &FamilyFacts,
     exchange: &Exchange,
 ) -> Result<FamilyOutcome, StoreError> {
-    if presented.has_blacklist {
-        if !facts.is_outstanding {
-            rows.record_if_unknown(&exchange.presented).await?;
-        }
-        // The first write that others can see: whoever loses it has changed nothing.
-        if exchange.blacklists && !rows.blacklist(&presented.jti, exchange.refreshing.at).await? {
-            return Ok(FamilyOutcome::Forestalled);
-        }
+    if presented.has_blacklist && !facts.is_outstanding {
+        rows.record_if_unknown(&exchange.presented).await?;
     }
     if !rows.rotate(presented, &exchange.successor, exchange.keep_until).await? {
+        return Ok(FamilyOutcome::Forestalled);
+    }
+    // After the rotation, by which triggers tell it from what Django voids. Nobody sees the one without the other.
+    if presented.has_blacklist && exchange.blacklists && !rows.blacklist(&presented.jti, exchange.refreshing.at).await?
+    {
+        rows.take_back(presented, &exchange.successor).await?;
         return Ok(FamilyOutcome::Forestalled);
     }
     if presented.has_blacklist {
@@ -342,7 +369,7 @@ impl Store {
     /// # Errors
     /// If the database cannot be read.
     pub async fn family_facts(&self, presented: &Presented) -> Result<FamilyFacts, StoreError> {
-        let values = [presented.sid.as_str().into(), presented.jti.as_str().into()];
+        let values = presented.values();
         let facts = self.driver().query_opt(facts_statement(presented), &values, |row| facts(row, presented)).await?;
         facts.ok_or(StoreError::Closed)
     }
@@ -444,8 +471,7 @@ impl FamilyRows for InTransaction<'_, '_> {
     }
 
     async fn facts(&mut self, presented: &Presented) -> Result<FamilyFacts, StoreError> {
-        let values = [presented.sid.as_str().into(), presented.jti.as_str().into()];
-        let statement = facts_statement(presented);
+        let (statement, values) = (facts_statement(presented), presented.values());
         let facts = self.transaction.query_opt(statement, &values, |row| facts(row, presented)).await?;
         facts.ok_or(StoreError::Closed)
     }
@@ -479,6 +505,11 @@ impl FamilyRows for InTransaction<'_, '_> {
             keep_until.into(),
         ];
         Ok(self.transaction.execute(ROTATE, &values).await? > 0)
+    }
+
+    async fn take_back(&mut self, presented: &Presented, successor: &Successor) -> Result<(), StoreError> {
+        let values = [presented.jti.as_str().into(), successor.jti.as_str().into()];
+        self.transaction.execute(TAKE_BACK, &values).await.map(|_| ())
     }
 
     async fn refreshed(&mut self, sid: &str, refreshing: Refreshing) -> Result<bool, StoreError> {
@@ -552,7 +583,22 @@ fn facts(row: &Row<'_>, presented: &Presented) -> Result<FamilyFacts, StoreError
         is_recorded: is_root || is_outstanding || row.boolean(12)?,
         is_outstanding,
         blacklisted_at: if presented.has_blacklist { row.instant_opt(14)? } else { None },
+        against: Against {
+            all: row.integer_opt(16)?,
+            user: row.integer_opt(17)?,
+            bare: row.integer_opt(18)?,
+            token: row.boolean(19)?,
+            session: false,
+        },
     })
+}
+
+impl Presented {
+    /// What [`FACTS`] asks about. No user has a NUL in what names it.
+    fn values(&self) -> [Value<'_>; 3] {
+        let subject = self.subject.as_deref().filter(|subject| !subject.contains('\0'));
+        [self.sid.as_str().into(), self.jti.as_str().into(), subject.into()]
+    }
 }
 
 impl NewSession {

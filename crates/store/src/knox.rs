@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use crate::driver::{Sharing, quoted};
+use crate::given_tokens::GivenTokens;
 use crate::user_table::UserTable;
 use crate::value::Row;
 use crate::{Device, Store, StoreError, TokenRow, User, UserId};
@@ -36,18 +37,6 @@ pub(crate) const DELETE_EXPIRED: &str = "DELETE FROM knox_authtoken WHERE user_i
 /// A user's tokens, the newest first: index of `user_id`.
 pub(crate) const OF_USER: &str = "
     SELECT t.digest, t.created, t.expiry FROM knox_authtoken t WHERE t.user_id = $1 ORDER BY t.created DESC LIMIT $2";
-
-/// The statements that also look at the user table, rendered once.
-#[derive(Debug)]
-pub(crate) struct KnoxStatements {
-    /// A token's owner and times: primary keys of both tables. Sub-selects rather than a join, which SQLite would plan anew at
-    /// each run.
-    pub(crate) owner: String,
-    /// A new token for a user who is there: primary key of the user table.
-    pub(crate) insert: String,
-    /// The same for a user who has fewer live tokens than allowed: also the index of `user_id`.
-    pub(crate) insert_below: String,
-}
 
 /// A token's row with its owner, active or not.
 #[derive(Clone, Debug)]
@@ -114,22 +103,15 @@ impl Store {
                         return Err(StoreError::NoSuchUser);
                     }
                     transaction.execute(DELETE_EXPIRED, &[user.into(), token.created.into()]).await?;
-                    let mut values = vec![
+                    let values = vec![
                         token.digest.as_str().into(),
                         token.token_key.as_str().into(),
                         token.created.into(),
                         token.expiry.into(),
                         user.into(),
                     ];
-                    let statement = match limit {
-                        None => &statements.insert,
-                        Some(limit) => {
-                            values.push(i64::from(limit).into());
-                            &statements.insert_below
-                        }
-                    };
-                    if transaction.execute(statement, &values).await? == 0 {
-                        return if limit.is_some() { Ok(false) } else { Err(StoreError::NoSuchUser) };
+                    if !statements.give(&mut transaction, values, limit).await? {
+                        return Ok(false);
                     }
                     if let Some(statement) = &users.set_last_login {
                         transaction.execute(statement, &[last_login.into(), user.into()]).await?;
@@ -202,28 +184,20 @@ impl Store {
     }
 }
 
-impl KnoxStatements {
-    pub(crate) fn of(users: &UserTable) -> Self {
-        let (table, id) = (users.quoted(), quoted(&users.id));
-        let of_token = |column: &str| format!("(SELECT t.{column} FROM knox_authtoken t WHERE t.digest = $1)");
-        let insert = format!(
+/// The owner of a token, with its times and the beginning that Knox looks it up by, and a new one.
+pub(crate) fn statements(users: &UserTable) -> GivenTokens {
+    let (table, id) = (users.quoted(), quoted(&users.id));
+    let of_token = |column: &str| format!("(SELECT t.{column} FROM knox_authtoken t WHERE t.digest = $1)");
+    let also = [&*of_token("created"), &of_token("expiry"), &of_token("token_key")];
+    GivenTokens::of(
+        users.select_also(&also, &format!("u.{id} = {}", of_token("user_id"))),
+        format!(
             "INSERT INTO knox_authtoken (digest, token_key, created, expiry, user_id)
              SELECT $1, $2, $3, $4, u.{id} FROM {table} u WHERE u.{id} = $5"
-        );
-        Self {
-            owner: users.select_also(
-                &[&of_token("created"), &of_token("expiry"), &of_token("token_key")],
-                &format!("u.{id} = {}", of_token("user_id")),
-            ),
-            insert_below: format!(
-                "{insert} AND (
-                     SELECT count(*) FROM knox_authtoken t
-                     WHERE t.user_id = $5 AND (t.expiry > $3 OR t.expiry IS NULL)
-                 ) < CAST($6 AS bigint)"
-            ),
-            insert,
-        }
-    }
+        ),
+        "knox_authtoken t WHERE t.user_id = $5 AND (t.expiry > $3 OR t.expiry IS NULL)",
+        "$6",
+    )
 }
 
 impl fmt::Debug for NewKnoxToken {

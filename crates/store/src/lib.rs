@@ -36,6 +36,7 @@ mod driver;
 mod error;
 mod events;
 mod families;
+mod given_tokens;
 mod groups;
 mod knox;
 mod migrate;
@@ -57,6 +58,7 @@ mod user_id;
 mod user_table;
 mod users;
 mod value;
+mod voided;
 
 pub use devices::{Device, Ended, Ending, FamilyRow, Place, Seen, SessionFate, TokenRow};
 pub use driver::TableName;
@@ -82,10 +84,10 @@ pub use user_field::{FieldValue, UserField};
 pub use user_id::{IdType, UserId};
 pub use user_table::{ColumnChoice, UserMapping, UsernameLookup};
 pub use users::{EncodedPassword, NewUser, User, UserProfile};
+pub use voided::{LoggedOut, Voided};
 
 use driver::Driver;
-use knox::KnoxStatements;
-use native_tokens::NativeStatements;
+use given_tokens::GivenTokens;
 use outstanding::RecordStatements;
 use user_table::UserTable;
 
@@ -100,8 +102,8 @@ struct Inner {
     url: DatabaseUrl,
     users: Arc<UserTable>,
     record_statements: Arc<RecordStatements>,
-    knox_statements: Arc<KnoxStatements>,
-    native_statements: Arc<NativeStatements>,
+    knox_statements: Arc<GivenTokens>,
+    native_statements: Arc<GivenTokens>,
 }
 
 /// How a database is opened.
@@ -181,8 +183,8 @@ impl Store {
 
     fn of(driver: Arc<Driver>, url: DatabaseUrl, users: UserTable) -> Self {
         let record_statements = Arc::new(RecordStatements::of(&users));
-        let knox_statements = Arc::new(KnoxStatements::of(&users));
-        let native_statements = Arc::new(NativeStatements::of(&users));
+        let knox_statements = Arc::new(knox::statements(&users));
+        let native_statements = Arc::new(native_tokens::statements(&users));
         let users = Arc::new(users);
         Self(Arc::new(Inner { driver, url, users, record_statements, knox_statements, native_statements }))
     }
@@ -251,11 +253,11 @@ impl Store {
         &self.0.users
     }
 
-    fn knox_statements(&self) -> &Arc<KnoxStatements> {
+    fn knox_statements(&self) -> &Arc<GivenTokens> {
         &self.0.knox_statements
     }
 
-    fn native_statements(&self) -> &Arc<NativeStatements> {
+    fn native_statements(&self) -> &Arc<GivenTokens> {
         &self.0.native_statements
     }
 

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use crate::driver::{Sharing, quoted};
+use crate::given_tokens::GivenTokens;
 use crate::revocations::{OWNER_MARK, after_mark, owner_mark};
 use crate::user_table::UserTable;
 use crate::value::Row;
@@ -38,18 +39,6 @@ pub(crate) const DELETE_OLDER: &str = "DELETE FROM countersign_token WHERE user_
 pub(crate) const OF_USER: &str = "
     SELECT t.digest, t.created_at, t.expires_at, t.last_seen_at, t.name, t.user_agent, t.address
     FROM countersign_token t WHERE t.user_id = $1 ORDER BY t.created_at DESC LIMIT $2";
-
-/// The statements that also look at the user table, rendered once.
-#[derive(Debug)]
-pub(crate) struct NativeStatements {
-    /// A token's owner, its times and the mark on the owner: primary keys of both tables, the index of (`kind`, `subject`,
-    /// `not_before`). Sub-selects rather than a join, which SQLite would plan anew at each run.
-    pub(crate) owner: String,
-    /// A new token for a user who is there: primary key of the user table.
-    pub(crate) insert: String,
-    /// The same for a user who has fewer tokens than allowed: also the index of `user_id`.
-    pub(crate) insert_below: String,
-}
 
 /// A token's owner, active or not, and its times.
 #[derive(Clone, Debug)]
@@ -144,7 +133,7 @@ impl Store {
                     let created = oldest.map_or(token.created, |oldest| oldest.max(token.created));
                     let dead = [shown.as_str().into(), token.created.into(), idle_since.into(), oldest.into()];
                     transaction.execute(DELETE_DEAD, &dead).await?;
-                    let mut values = vec![
+                    let values = vec![
                         token.digest.as_str().into(),
                         shown.as_str().into(),
                         token.place.name.as_deref().into(),
@@ -154,15 +143,8 @@ impl Store {
                         token.expires.into(),
                         user.into(),
                     ];
-                    let statement = match limit {
-                        None => &statements.insert,
-                        Some(limit) => {
-                            values.push(i64::from(limit).into());
-                            &statements.insert_below
-                        }
-                    };
-                    if transaction.execute(statement, &values).await? == 0 {
-                        return if limit.is_some() { Ok(false) } else { Err(StoreError::NoSuchUser) };
+                    if !statements.give(&mut transaction, values, limit).await? {
+                        return Ok(false);
                     }
                     if let Some(statement) = &users.set_last_login {
                         transaction.execute(statement, &[token.created.into(), user.into()]).await?;
@@ -205,32 +187,25 @@ impl Store {
     }
 }
 
-impl NativeStatements {
-    pub(crate) fn of(users: &UserTable) -> Self {
-        let (table, id) = (users.quoted(), quoted(&users.id));
-        let of_token = |column: &str| format!("(SELECT t.{column} FROM countersign_token t WHERE t.digest = $1)");
-        let insert = format!(
+/// The owner of a token, with its times and the mark on the owner (the index of (`kind`, `subject`, `not_before`)), and a new one.
+pub(crate) fn statements(users: &UserTable) -> GivenTokens {
+    let (table, id) = (users.quoted(), quoted(&users.id));
+    let of_token = |column: &str| format!("(SELECT t.{column} FROM countersign_token t WHERE t.digest = $1)");
+    let also = [
+        &*of_token("created_at"),
+        &of_token("expires_at"),
+        &of_token("last_seen_at"),
+        &owner_mark(&of_token("user_id")),
+    ];
+    GivenTokens::of(
+        users.select_also(&also, &format!("u.{id} = {}", users.key_of_text(&of_token("user_id")))),
+        format!(
             "INSERT INTO countersign_token (digest, user_id, name, user_agent, address, created_at, expires_at)
              SELECT $1, CAST($2 AS text), $3, $4, $5, $6, $7 FROM {table} u WHERE u.{id} = $8"
-        );
-        Self {
-            owner: users.select_also(
-                &[
-                    &of_token("created_at"),
-                    &of_token("expires_at"),
-                    &of_token("last_seen_at"),
-                    &owner_mark(&of_token("user_id")),
-                ],
-                &format!("u.{id} = {}", users.key_of_text(&of_token("user_id"))),
-            ),
-            insert_below: format!(
-                "{insert} AND (
-                     SELECT count(*) FROM countersign_token t WHERE t.user_id = $2
-                 ) < CAST($9 AS bigint)"
-            ),
-            insert,
-        }
-    }
+        ),
+        "countersign_token t WHERE t.user_id = $2",
+        "$9",
+    )
 }
 
 impl fmt::Debug for NativeRow {

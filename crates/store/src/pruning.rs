@@ -30,46 +30,46 @@ pub(crate) const PRUNE_KNOX_LOOK: &str = "
 pub(crate) const PRUNE_KNOX: &str = "
     DELETE FROM knox_authtoken WHERE digest > $1 AND digest <= $2 AND expiry <= $3";
 
-/// Sessions of Django's that have expired, some of them: index of `expire_date`, primary key.
-pub(crate) const PRUNE_DJANGO_SESSIONS: &str = "
-    DELETE FROM django_session WHERE session_key IN (
-        SELECT s.session_key FROM django_session s
-        WHERE s.expire_date >= $1 AND s.expire_date <= $2 ORDER BY s.expire_date LIMIT $3
-    ) RETURNING expire_date";
+/// Some of a table's rows that ended within a time, the oldest first, by the index of when they end and the primary key.
+macro_rules! prune {
+    ($table:literal, $key:literal, $end:literal $until:literal) => {
+        concat!(
+            "\n    DELETE FROM ",
+            $table,
+            " WHERE ",
+            $key,
+            " IN (\n        SELECT s.",
+            $key,
+            " FROM ",
+            $table,
+            " s",
+            "\n        WHERE s.",
+            $end,
+            " >= $1 AND s.",
+            $end,
+            " ",
+            $until,
+            " $2 ORDER BY s.",
+            $end,
+            " LIMIT $3",
+            "\n    ) RETURNING ",
+            $end
+        )
+    };
+}
 
-/// Rotations whose tokens have expired, some of them: index of `expires_at`, primary key.
-pub(crate) const PRUNE_ROTATIONS: &str = "
-    DELETE FROM countersign_rotation WHERE parent_jti IN (
-        SELECT s.parent_jti FROM countersign_rotation s
-        WHERE s.expires_at >= $1 AND s.expires_at <= $2 ORDER BY s.expires_at LIMIT $3
-    ) RETURNING expires_at";
-
-/// Sessions of which no token lives, some of them: index of `keep_until`, primary key.
-pub(crate) const PRUNE_SESSIONS: &str = "
-    DELETE FROM countersign_session WHERE sid IN (
-        SELECT s.sid FROM countersign_session s
-        WHERE s.keep_until >= $1 AND s.keep_until <= $2 ORDER BY s.keep_until LIMIT $3
-    ) RETURNING keep_until";
-
-/// Old events, some of them: index of `at`, primary key.
-pub(crate) const PRUNE_EVENTS: &str = "
-    DELETE FROM countersign_event WHERE id IN (
-        SELECT s.id FROM countersign_event s WHERE s.at >= $1 AND s.at <= $2 ORDER BY s.at LIMIT $3
-    ) RETURNING at";
-
-/// Tokens of our own kind that have ended (each is good until its last instant), some of them: index of `expires_at`, primary key.
-pub(crate) const PRUNE_NATIVE_TOKENS: &str = "
-    DELETE FROM countersign_token WHERE digest IN (
-        SELECT s.digest FROM countersign_token s
-        WHERE s.expires_at >= $1 AND s.expires_at < $2 ORDER BY s.expires_at LIMIT $3
-    ) RETURNING expires_at";
-
-/// What was known of tokens that nobody has used for long, some of it: index of `keep_until`, primary key.
-pub(crate) const PRUNE_DEVICES: &str = "
-    DELETE FROM countersign_device WHERE id IN (
-        SELECT s.id FROM countersign_device s
-        WHERE s.keep_until >= $1 AND s.keep_until <= $2 ORDER BY s.keep_until LIMIT $3
-    ) RETURNING keep_until";
+/// Sessions of Django's that have expired.
+pub(crate) const PRUNE_DJANGO_SESSIONS: &str = prune!("django_session", "session_key", "expire_date" "<=");
+/// Rotations whose tokens have expired.
+pub(crate) const PRUNE_ROTATIONS: &str = prune!("countersign_rotation", "parent_jti", "expires_at" "<=");
+/// Sessions of which no token lives.
+pub(crate) const PRUNE_SESSIONS: &str = prune!("countersign_session", "sid", "keep_until" "<=");
+/// Old events.
+pub(crate) const PRUNE_EVENTS: &str = prune!("countersign_event", "id", "at" "<=");
+/// Tokens of our own kind that have ended; each is good until its last instant.
+pub(crate) const PRUNE_NATIVE_TOKENS: &str = prune!("countersign_token", "digest", "expires_at" "<");
+/// What was known of tokens that nobody has used for long.
+pub(crate) const PRUNE_DEVICES: &str = prune!("countersign_device", "id", "keep_until" "<=");
 
 /// Rows deleted in one transaction by who waits for the end.
 pub(crate) const BATCH: u32 = 1000;

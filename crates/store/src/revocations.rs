@@ -9,6 +9,7 @@ use crate::driver::{Sharing, Transaction};
 use crate::native_tokens::DELETE_OLDER;
 use crate::pruning::BATCH;
 use crate::value::Row;
+use crate::voided::SETTLE_ALL;
 use crate::{Ended, Ending, Store, StoreError, UserId};
 
 /// A mark.
@@ -86,7 +87,7 @@ pub(crate) const AGAINST: &str = "
 pub(crate) const FLUSH_SHORT: &str = "
     DELETE FROM countersign_revocation WHERE id IN (
         SELECT s.id FROM countersign_revocation s
-        WHERE s.not_before <= $1 AND s.kind IN ('session', 'token') ORDER BY s.not_before LIMIT $2
+        WHERE s.not_before <= $1 AND s.kind IN ('session', 'token', 'void') ORDER BY s.not_before LIMIT $2
     )";
 
 /// Marks of which no refresh token lives either, some of them: the index of (`not_before`, `id`), the primary key. Those of changed
@@ -113,6 +114,8 @@ pub enum MarkKind {
     Token,
     /// All tokens there are; the subject is empty.
     All,
+    /// Nothing yet: a refresh token that somebody else voided ([`Store::voided`]); the subject is the id of its row.
+    Void,
 }
 
 impl MarkKind {
@@ -123,11 +126,14 @@ impl MarkKind {
             Self::Session => "session",
             Self::Token => "token",
             Self::All => "all",
+            Self::Void => "void",
         }
     }
 
     fn of(name: &str) -> Option<Self> {
-        [Self::User, Self::Bare, Self::Session, Self::Token, Self::All].into_iter().find(|kind| kind.name() == name)
+        [Self::User, Self::Bare, Self::Session, Self::Token, Self::All, Self::Void]
+            .into_iter()
+            .find(|kind| kind.name() == name)
     }
 }
 
@@ -204,9 +210,12 @@ impl Store {
         while let Some(last) = self.next_stretch(after).await? {
             voided += self
                 .driver()
-                .transaction(Sharing::OneStatement, move |mut transaction| {
+                .transaction(Sharing::Grouped, move |mut transaction| {
                     Box::pin(async move {
-                        transaction.execute(VOID_STRETCH, &[now.into(), after.into(), last.into()]).await
+                        let values = [now.into(), after.into(), last.into()];
+                        let voided = transaction.execute(VOID_STRETCH, &values).await?;
+                        transaction.execute(SETTLE_ALL, &[]).await?; // no session is left that these could end
+                        Ok(voided)
                     })
                 })
                 .await?;

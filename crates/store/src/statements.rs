@@ -2,14 +2,13 @@
 
 use std::borrow::Cow;
 
-use crate::knox::KnoxStatements;
-use crate::native_tokens::NativeStatements;
+use crate::given_tokens::GivenTokens;
 use crate::outstanding::RecordStatements;
 use crate::tokens::{DEFAULT_TABLE, TokenStatements};
 use crate::user_table::UserTable;
 use crate::{
     InstalledApps, devices, django_sessions, events, families, knox, native_tokens, outstanding, pruning,
-    revocation_feed, revocations, signing_keys,
+    revocation_feed, revocations, signing_keys, voided,
 };
 
 /// A statement as the lists know it.
@@ -54,11 +53,11 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
         ]);
     }
     if apps.knox {
-        let KnoxStatements { owner, insert, insert_below } = KnoxStatements::of(users);
+        let GivenTokens { owner, insert, insert_below } = knox::statements(users);
         rendered.extend([("knox_owner", owner), ("knox_insert", insert), ("knox_insert_below", insert_below)]);
     }
     if apps.countersign {
-        let NativeStatements { owner, insert, insert_below } = NativeStatements::of(users);
+        let GivenTokens { owner, insert, insert_below } = native_tokens::statements(users);
         rendered.extend([("native_owner", owner), ("native_insert", insert), ("native_insert_below", insert_below)]);
     }
     if apps.token_blacklist {
@@ -106,6 +105,7 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
             families::LOCK,
             families::FACTS_ALONE,
             families::ROTATE,
+            families::TAKE_BACK,
             families::REFRESHED,
             families::END,
             pruning::PRUNE_ROTATIONS,
@@ -134,6 +134,8 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
             pruning::PRUNE_DEVICES,
             revocations::MARK,
             revocations::UNMARK_REHASH,
+            voided::SETTLE,
+            voided::SETTLE_ALL,
             revocations::OWNER_MARK,
             revocations::OWNER_MARKS,
             revocations::UNMARK_OWNER,
@@ -160,6 +162,8 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
                 families::END_TOKENS,
                 revocations::VOID_OTHERS,
                 revocations::VOID_STRETCH,
+                voided::VOIDED,
+                voided::LATER,
             ]);
         }
     }

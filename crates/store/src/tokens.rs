@@ -163,6 +163,11 @@ impl TokenTable {
         transaction.query_opt(&self.0.delete, &[user.into()], |row| row.text(0).map(Zeroizing::new)).await
     }
 
+    /// Whether there is one token for each user, made at a known time; else keys are only checked, and are no sessions.
+    pub fn is_whole(&self) -> bool {
+        self.0.is_whole
+    }
+
     pub(crate) fn delete_some(&self) -> &str {
         &self.0.delete_some
     }

@@ -2,6 +2,8 @@
 //! who is disabled or deleted, or whose password or `USER_ID_FIELD` changes, gets two marks: one for who checks JSON web tokens, which
 //! name a user by `USER_ID_FIELD`, and one (`owner`) for rows of ours, which do so by the key.
 //!
+//! One more on SimpleJWT's blacklist tells of tokens that Django voids ([`Store::voided`]).
+//!
 //! Nothing that Django does may fail on them. On PostgreSQL they name no column of Django's in their definition, which would keep
 //! Django from altering it, read the row as JSON, in which a column may be missing, and take no lock but that of the row they add.
 //! On SQLite Django rebuilds a table to alter it, and they are gone: [`Store::has_triggers`] tells.
@@ -23,11 +25,14 @@ const POSTGRES_TRIGGER: &str = "
     FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
     WHERE t.tgname = CAST($1 AS text) AND t.tgrelid = pg_catalog.to_regclass(CAST($2 AS text)) AND t.tgenabled IN ('O', 'A')";
 
-/// On PostgreSQL, the schema of our tables.
+/// On PostgreSQL, the schema of a table.
 const SCHEMA: &str = "
     SELECT CAST(n.nspname AS text)
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.oid = pg_catalog.to_regclass('countersign_revocation')";
+    WHERE c.oid = pg_catalog.to_regclass(CAST($1 AS text))";
+
+/// SimpleJWT's blacklist.
+const BLACKLIST: &str = "token_blacklist_blacklistedtoken";
 
 /// One trigger: what it is called, where it is, what it must be, and what makes it so.
 struct Trigger {
@@ -122,15 +127,30 @@ impl Store {
     async fn triggers(&self, subject: &UserField) -> Result<Vec<Trigger>, StoreError> {
         let users = Arc::clone(self.users());
         match self.driver() {
-            Driver::Sqlite(_) => Ok(on_sqlite(&users, subject)),
+            Driver::Sqlite(_) => {
+                let mut triggers = on_sqlite(&users, subject);
+                if self.has_table(BLACKLIST).await? {
+                    triggers.push(voided_on_sqlite());
+                }
+                Ok(triggers)
+            }
             Driver::Postgres(_) => {
-                let schema = self.driver().query_opt(SCHEMA, &[], |row: &Row<'_>| row.text(0)).await?;
-                let schema = schema.ok_or_else(|| StoreError::Schema {
+                let schema = self.schema_of("countersign_revocation").await?.ok_or_else(|| StoreError::Schema {
                     problem: "there is no table countersign_revocation".to_owned(),
                 })?;
-                Ok(on_postgres(&users, subject, &quoted(&schema)))
+                let mut triggers = on_postgres(&users, subject, &schema);
+                triggers.extend(self.schema_of(BLACKLIST).await?.map(|tokens| voided_on_postgres(&schema, &tokens)));
+                Ok(triggers)
             }
         }
+    }
+}
+
+impl Store {
+    /// On PostgreSQL, the schema in which a table is found, quoted.
+    async fn schema_of(&self, table: &str) -> Result<Option<String>, StoreError> {
+        let schema = self.driver().query_opt(SCHEMA, &[table.into()], |row: &Row<'_>| row.text(0)).await?;
+        Ok(schema.map(|schema| quoted(&schema)))
     }
 }
 
@@ -192,6 +212,68 @@ fn on_sqlite(users: &UserTable, subject: &UserField) -> Vec<Trigger> {
             Trigger { name, table: users.table.name.clone(), text, install }
         })
         .collect()
+}
+
+/// A mark for each token that somebody else than us voids. What we exchange has its rotation written just before, at the same instant.
+/// The trigger names no table of Django's, which would keep Django from rebuilding that.
+fn voided_on_sqlite() -> Trigger {
+    let name = "countersign_token_voided";
+    let text = format!(
+        "CREATE TRIGGER {name} AFTER INSERT ON \"{BLACKLIST}\" FOR EACH ROW
+  WHEN NEW.blacklisted_at IS NOT (SELECT r.rotated_at FROM countersign_rotation r ORDER BY r.rowid DESC LIMIT 1) BEGIN
+  INSERT INTO countersign_revocation (kind, subject, not_before)
+  VALUES ('void', CAST(NEW.token_id AS text), CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS integer));
+END"
+    );
+    Trigger { name, table: BLACKLIST.to_owned(), install: format!("DROP TRIGGER IF EXISTS {name};\n{text};"), text }
+}
+
+/// The same on PostgreSQL, where our connections say that they are ours; behind PgBouncer, which keeps that from the server, the rotation
+/// of what we exchange tells.
+fn voided_on_postgres(schema: &str, tokens: &str) -> Trigger {
+    let name = "countersign_token_voided";
+    let table = format!("{tokens}.{BLACKLIST}");
+    let text = format!(
+        "
+DECLARE
+  is_now jsonb;
+BEGIN
+  is_now := to_jsonb(NEW);
+  INSERT INTO {schema}.countersign_revocation (kind, subject, not_before)
+  SELECT 'void', is_now ->> 'token_id', ceil(extract(epoch FROM clock_timestamp()) * 1000)
+  WHERE NOT EXISTS (
+    SELECT 1 FROM {schema}.countersign_rotation r
+    WHERE r.rotated_at = CAST(is_now ->> 'blacklisted_at' AS timestamptz) AND r.parent_jti = (
+      SELECT o.jti FROM {tokens}.token_blacklist_outstandingtoken o WHERE o.id = CAST(is_now ->> 'token_id' AS bigint)
+    )
+  );
+  RETURN NULL;
+EXCEPTION WHEN undefined_table OR undefined_column OR undefined_function OR invalid_text_representation THEN
+  RAISE WARNING 'countersign: its tables or SimpleJWT''s have changed; run countersign migrate, or drop the trigger {name}';
+  RETURN NULL;
+END"
+    );
+    Trigger {
+        name,
+        install: function(schema, name, &text)
+            + &format!(
+                "DROP TRIGGER IF EXISTS {name} ON {table};
+                 CREATE TRIGGER {name} AFTER INSERT ON {table} FOR EACH ROW
+                 WHEN (pg_catalog.current_setting('countersign.node', true) IS DISTINCT FROM 'on')
+                 EXECUTE FUNCTION {schema}.{name}();"
+            ),
+        table,
+        text,
+    }
+}
+
+/// A trigger's function, which runs as its owner.
+fn function(schema: &str, name: &str, body: &str) -> String {
+    format!(
+        "CREATE OR REPLACE FUNCTION {schema}.{name}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $countersign${body}$countersign$;
+REVOKE ALL ON FUNCTION {schema}.{name}() FROM PUBLIC;\n"
+    )
 }
 
 /// A key of the old row, as Python's `str()` has it.
@@ -274,19 +356,12 @@ BEGIN
   RETURN NULL;
 END"
     );
-    let function = |name: &str, body: &str| {
-        format!(
-            "CREATE OR REPLACE FUNCTION {schema}.{name}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $countersign${body}$countersign$;
-REVOKE ALL ON FUNCTION {schema}.{name}() FROM PUBLIC;\n"
-        )
-    };
     let (table, marks) = (users.quoted(), format!("{schema}.countersign_revocation"));
     vec![
         Trigger {
             name: "countersign_revocation_committed",
             table: marks.clone(),
-            install: function("countersign_revocation_committed", &committed)
+            install: function(schema, "countersign_revocation_committed", &committed)
                 + &format!(
                     "DROP TRIGGER IF EXISTS countersign_revocation_committed ON {marks};
                      CREATE CONSTRAINT TRIGGER countersign_revocation_committed AFTER INSERT ON {marks}
@@ -298,7 +373,7 @@ REVOKE ALL ON FUNCTION {schema}.{name}() FROM PUBLIC;\n"
         Trigger {
             name: "countersign_user_changed",
             table: table.clone(),
-            install: function("countersign_user_changed", &changed)
+            install: function(schema, "countersign_user_changed", &changed)
                 + &format!(
                     "DROP TRIGGER IF EXISTS countersign_user_changed ON {table};
                      CREATE TRIGGER countersign_user_changed AFTER UPDATE OR DELETE ON {table}

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use countersign_store::{
-    EventRow, Exchange, ExchangedFacts, FamilyOutcome, FamilyRows, FamilyStep, NewSession, OutstandingToken, Presented,
-    Refreshing, StoreError, step_in_family,
+    Against, EventRow, Exchange, ExchangedFacts, FamilyOutcome, FamilyRows, FamilyStep, NewSession, OutstandingToken,
+    Presented, Refreshing, StoreError, step_in_family,
 };
 use shuttle::sync::{Condvar, Mutex};
 
@@ -79,6 +79,7 @@ impl Table {
             is_recorded: rows.outstanding.contains(jti),
             is_outstanding: rows.outstanding.contains(jti),
             blacklisted_at: rows.void.get(jti).copied(),
+            against: Against::default(),
         }
     }
 }
@@ -167,6 +168,11 @@ impl FamilyRows for Open<'_> {
         Ok(true)
     }
 
+    async fn take_back(&mut self, presented: &Presented, _: &Successor) -> Result<(), StoreError> {
+        self.writes.retain(|write| !matches!(write, Write::Rotation(parent, _) if *parent == presented.jti));
+        Ok(())
+    }
+
     async fn refreshed(&mut self, _: &str, _: Refreshing) -> Result<bool, StoreError> {
         Ok(!self.table.committed().ended)
     }
@@ -196,7 +202,7 @@ fn rule() -> Rule {
 }
 
 fn presented(jti: &str) -> Presented {
-    Presented { jti: jti.to_owned(), sid: SID.to_owned(), begins: None, has_blacklist: true }
+    Presented { jti: jti.to_owned(), sid: SID.to_owned(), subject: None, begins: None, has_blacklist: true }
 }
 
 fn token(jti: &str) -> OutstandingToken {

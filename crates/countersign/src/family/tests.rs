@@ -1,5 +1,5 @@
 use countersign_formats::jwt::{HmacAlgorithm, HmacSecret};
-use countersign_store::ExchangedFacts;
+use countersign_store::{Against, ExchangedFacts};
 
 use super::*;
 
@@ -29,6 +29,7 @@ fn facts() -> FamilyFacts {
         is_recorded: true,
         is_outstanding: true,
         blacklisted_at: None,
+        against: Against::default(),
     }
 }
 

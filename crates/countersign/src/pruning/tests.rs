@@ -52,7 +52,8 @@ async fn authority(clock: &Arc<FixedClock>) -> Authority {
 }
 
 async fn is_there(store: &Store, jti: &str) -> bool {
-    let presented = Presented { jti: jti.to_owned(), sid: String::new(), begins: None, has_blacklist: true };
+    let presented =
+        Presented { jti: jti.to_owned(), sid: String::new(), subject: None, begins: None, has_blacklist: true };
     store.family_facts(&presented).await.expect("read").is_outstanding
 }
 

@@ -24,7 +24,7 @@ pub(crate) struct LoginStart {
 }
 
 /// Whether a token is refused that names this session, or none, and against which this stands.
-fn is_refused(claims: &Claims, sid: Option<&str>, against: &Against) -> bool {
+pub(crate) fn is_refused(claims: &Claims, sid: Option<&str>, against: &Against) -> bool {
     let of_any = against.all.max(against.user);
     against.token
         || against.session
@@ -74,12 +74,18 @@ impl Authority {
     /// # Errors
     /// [`Failure::Store`].
     pub(crate) async fn is_revoked_in_database(&self, claims: &Claims, sid: Option<&str>) -> Result<bool, Failure> {
-        let Some(revocations) = self.revocations() else { return Ok(false) };
-        let claim = claims.get(&self.settings().simple_jwt.user_id_claim);
-        let user = claim.and_then(|claim| written(claim, revocations.id_type)).map(|user| user.to_string());
-        let jti = self.jti_of(claims);
+        if self.revocations().is_none() {
+            return Ok(false);
+        }
+        let (user, jti) = (self.subject_of(claims), self.jti_of(claims));
         let against = self.store().against(user.as_deref(), jti.as_deref(), sid).await?;
         Ok(is_refused(claims, sid, &against))
+    }
+
+    /// The user that a token names, as marks have it; `None` where there are no sessions.
+    pub(crate) fn subject_of(&self, claims: &Claims) -> Option<String> {
+        let claim = claims.get(&self.settings().simple_jwt.user_id_claim)?;
+        Some(written(claim, self.revocations()?.id_type)?.to_string())
     }
 
     /// To be called before a user who logs in is looked up.
@@ -141,7 +147,7 @@ impl Authority {
         let mark = self.store().mark_all(at).await?;
         revocations.add(std::slice::from_ref(&mark));
         self.tell(&Event::AllSessionsEnded, &About::default());
-        self.store().end_all_sessions(self.token_tables(), apps.knox, "operator", at, &mark).await?;
+        self.store().end_all_sessions(&self.session_tables(), apps.knox, "operator", at, &mark).await?;
         if apps.token_blacklist { Ok(self.store().blacklist_all(at).await?) } else { Ok(0) }
     }
 

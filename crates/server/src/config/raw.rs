@@ -493,6 +493,7 @@ pub(super) struct RawSessions {
     pub absolute_lifetime: Option<Length>,
     pub claim: Option<String>,
     pub last_seen: Option<NullableLength>,
+    pub django_logout_after: Option<NullableLength>,
     pub max_staleness: Option<Length>,
     pub when_feed_lost: Option<String>,
 }

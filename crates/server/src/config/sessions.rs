@@ -18,6 +18,10 @@ const SHORTEST_STALENESS: SignedDuration = SignedDuration::from_millis(100);
 /// Nobody would call an end within this instant.
 const LONGEST_STALENESS: SignedDuration = SignedDuration::from_mins(1);
 
+/// A rotation at Django takes longer than an instant, and not as long as this.
+const SHORTEST_LOGOUT: SignedDuration = SignedDuration::from_millis(100);
+const LONGEST_LOGOUT: SignedDuration = SignedDuration::from_mins(10);
+
 /// More often than this, nobody looks.
 const SHORTEST_PERIOD: SignedDuration = SignedDuration::from_secs(10);
 const LONGEST_PERIOD: SignedDuration = SignedDuration::from_hours(1);
@@ -42,6 +46,17 @@ pub(super) fn sessions(source: &Source, settings: &mut Settings) -> Result<OwnTa
         }
         Some(_) => {
             return Err(source.error("sessions.last_seen", "must lie between 10 seconds and an hour, or be false"));
+        }
+    }
+    match raw.django_logout_after {
+        None => {}
+        Some(NullableLength::Off(false)) => sessions.django_logout_after = None,
+        Some(NullableLength::Length(length)) if (SHORTEST_LOGOUT..=LONGEST_LOGOUT).contains(&length.0) => {
+            sessions.django_logout_after = length.0.try_into().ok();
+        }
+        Some(_) => {
+            let problem = "must lie between 0.1 seconds and 10 minutes, or be false";
+            return Err(source.error("sessions.django_logout_after", problem));
         }
     }
     if let Some(claim) = &raw.claim {
@@ -112,7 +127,7 @@ mod tests {
     fn every_key_has_its_place() {
         let config = read(
             "[sessions]\nrefresh_window = \"0s\"\nidle_lifetime = \"1h\"\nabsolute_lifetime = \"30d\"\nclaim = \"family\"\nlast_seen = \"5m\"
-max_staleness = \"500ms\"\nwhen_feed_lost = \"accept\"",
+max_staleness = \"500ms\"\nwhen_feed_lost = \"accept\"\ndjango_logout_after = \"3s\"",
         )
         .expect("accepted");
         let sessions = config.settings.sessions.expect("on");
@@ -123,13 +138,16 @@ max_staleness = \"500ms\"\nwhen_feed_lost = \"accept\"",
         assert_eq!(sessions.last_seen, Some(std::time::Duration::from_mins(5)));
         assert_eq!(sessions.max_staleness.as_millis(), 500);
         assert_eq!(sessions.when_feed_lost, WhenFeedLost::Accept);
+        assert_eq!(sessions.django_logout_after, Some(std::time::Duration::from_secs(3)));
         assert_eq!(config.sessions, OwnTables::IfThere);
         let sessions = read("").expect("accepted").settings.sessions.expect("on where there are tables");
         assert_eq!((sessions.refresh_window, &*sessions.claim), (SignedDuration::from_secs(10), "sid"));
         assert_eq!((sessions.idle_lifetime, sessions.absolute_lifetime), (None, None));
         assert_eq!(sessions.last_seen, Some(std::time::Duration::from_mins(1)));
-        let sessions = read("[sessions]\nlast_seen = false").expect("accepted").settings.sessions.expect("on");
-        assert_eq!(sessions.last_seen, None);
+        assert_eq!(sessions.django_logout_after, Some(std::time::Duration::from_secs(10)));
+        let off = "[sessions]\nlast_seen = false\ndjango_logout_after = false";
+        let sessions = read(off).expect("accepted").settings.sessions.expect("on");
+        assert_eq!((sessions.last_seen, sessions.django_logout_after), (None, None));
     }
 
     #[test]
@@ -150,6 +168,10 @@ max_staleness = \"500ms\"\nwhen_feed_lost = \"accept\"",
             ("[sessions]\nidle_lifetime = 0", "countersign.toml:4: sessions.idle_lifetime: must be a second"),
             ("[sessions]\nabsolute_lifetime = -1", "countersign.toml:4: sessions.absolute_lifetime: must be a second"),
             ("[sessions]\nlast_seen = 9", "countersign.toml:4: sessions.last_seen: must lie between 10 seconds"),
+            (
+                "[sessions]\ndjango_logout_after = 0",
+                "countersign.toml:4: sessions.django_logout_after: must lie between 0.1 seconds",
+            ),
             ("[sessions]\nmax_staleness = 0", "countersign.toml:4: sessions.max_staleness: must lie between"),
             (
                 "[sessions]\nwhen_feed_lost = \"open\"",

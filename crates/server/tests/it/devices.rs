@@ -16,6 +16,7 @@ on_every_backend![
     all_sessions_end,
     all_other_sessions_end,
     logging_out_everywhere_ends_every_kind,
+    keys_of_a_projects_own_are_no_sessions,
     an_operator_ends_every_kind,
     what_ended_with_a_change_of_its_user_is_not_listed,
     the_end_of_a_session_is_written_with_its_event,
@@ -258,6 +259,26 @@ fn logging_out_everywhere_ends_every_kind(kind: Kind) {
         let nobody = server.send("POST", path, &[], None);
         let refusal = r#"{"detail":"Authentication credentials were not provided."}"#;
         assert_eq!((nobody.status, &*nobody.body), (401, refusal), "{path}");
+    }
+}
+
+/// A table with several keys for a user: they let in, and are neither shown nor ended.
+fn keys_of_a_projects_own_are_no_sessions(kind: Kind) {
+    let database = ann_and_bob(kind);
+    database.execute(
+        "CREATE TABLE IF NOT EXISTS api_key (key varchar(40) NOT NULL PRIMARY KEY, user_id integer NOT NULL);
+         DELETE FROM api_key; INSERT INTO api_key (key, user_id) VALUES ('one', 1), ('two', 1)",
+    );
+    let classes = "[{ kind = \"token\", keyword = \"Api\", table = \"api_key\" }, \"jwt\", \"basic\"]";
+    let text = text(&database, &format!("[rest_framework]\ndefault_authentication_classes = {classes}\n"));
+    let server = Server::start(Config::from_text(&text).expect("holds together"), instant(NOW));
+    log_in_with(&server, "/api/token/", &[], &json!({ "username": "ann", "password": SECRET }));
+    let sessions = list(&server, "Api one");
+    assert_eq!((kinds(&sessions), &sessions[0]["current"]), (vec!["jwt"], &json!(false)));
+    assert_eq!(send(&server, "DELETE", "/api/sessions/current/", "Api one").status, 404);
+    for path in ["/api/sessions/logout-others/", "/api/sessions/logout-all/"] {
+        assert_eq!(send(&server, "POST", path, "Api one").status, 204);
+        assert_eq!(list(&server, "Api two").len(), 0, "{path}");
     }
 }
 

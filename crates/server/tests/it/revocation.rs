@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::database::{Cell, Database, Kind, on_every_backend};
 use crate::harness::{Answer, Server, instant};
-use crate::sessions::{SECRET, text, with_ann};
+use crate::sessions::{SECRET, claims, text, with_ann};
 
 const NOW: f64 = 1_750_000_000.25;
 /// Asked until a node knows, which takes it a second at most.
@@ -32,6 +32,10 @@ on_every_backend![
     r5_a_clock_that_is_set_revives_nothing,
     r5_an_operator_ends_sessions,
     r5_without_sessions_tokens_are_simple_jwts,
+    r5_a_logout_at_django_ends_access_tokens,
+    r5_a_rotation_at_django_ends_nothing,
+    r5_a_logout_at_django_may_be_left_to_it,
+    r5_what_we_void_is_not_taken_for_djangos,
 ];
 
 fn start_with(database: &Database, more: &str) -> Server {
@@ -312,12 +316,6 @@ fn r5_an_operator_ends_sessions(kind: Kind) {
         (run.status.code(), String::from_utf8(said).expect("UTF-8"))
     };
     // The command's clock is the real one.
-    let claims = |token: &Value| {
-        use base64::Engine as _;
-        let payload = token.as_str().expect("a token").split('.').nth(1).expect("three parts");
-        let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).expect("base64url");
-        serde_json::from_slice::<Value>(&bytes).expect("claims")
-    };
     let [one, two, three] = [&nodes[0], &nodes[1], &nodes[2]].map(log_in);
     let bob = log_in_as(&nodes[0], "bob");
     let id = |token: &Value, claim: &str| claims(token)[claim].as_str().expect("an id").to_owned();
@@ -357,7 +355,119 @@ fn r5_without_sessions_tokens_are_simple_jwts(kind: Kind) {
     assert_eq!(post(&server, "/api/token/blacklist/", None, &json!({ "refresh": pair["refresh"] })).status, 200);
     assert_eq!(get(&server, "/stateless/", &pair).status, 200);
     assert_eq!(post(&server, "/api/sessions/logout-all/", Some(&pair["access"]), &json!({})).status, 404);
-    assert_eq!(database.column("SELECT count(*) FROM countersign_revocation"), [Cell::Integer(0)]);
+    let marks = "SELECT count(*) FROM countersign_revocation WHERE kind <> 'void'";
+    assert_eq!(database.column(marks), [Cell::Integer(0)]);
+}
+
+const STATELESS: &str = "[[protected]]\npath = \"/stateless/\"\nauthentication = [\"jwt_stateless\"]\n";
+const QUICK: &str = "[sessions]\ndjango_logout_after = \"100ms\"\n";
+
+/// What SimpleJWT's `RefreshToken.blacklist` writes, a moment after the clocks here.
+fn void_at_django(database: &Database, refresh: &Value) {
+    let jti = claims(refresh)["jti"].as_str().expect("an id").to_owned();
+    let zone = if database.url().starts_with("sqlite") { "" } else { "+00" };
+    database.execute(&format!(
+        "INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id)
+         SELECT '2025-06-15 15:06:41.500000{zone}', o.id FROM token_blacklist_outstandingtoken o WHERE o.jti = '{jti}'"
+    ));
+}
+
+const UNSETTLED: &str = "SELECT count(*) FROM countersign_revocation WHERE kind = 'void'";
+
+fn until_settled(database: &Database) {
+    while database.column(UNSETTLED) != [Cell::Integer(0)] {
+        std::thread::yield_now();
+    }
+}
+
+fn r5_a_logout_at_django_ends_access_tokens(kind: Kind) {
+    let database = with_ann(kind);
+    let node = || start_with(&database, &format!("{PATHS}{QUICK}"));
+    let nodes = [node(), node(), node()];
+    let (first, other) = (log_in(&nodes[0]), log_in(&nodes[1]));
+    let second = post(&nodes[2], "/api/token/refresh/", None, &json!({ "refresh": first["refresh"] })).json();
+    assert_good(&nodes, &first);
+    void_at_django(&database, &second["refresh"]);
+    for pair in [&first, &second] {
+        assert_ends(&nodes, pair);
+    }
+    until_settled(&database);
+    assert_good(&nodes, &other);
+    let ended = "SELECT end_reason FROM countersign_session WHERE ended_at IS NOT NULL";
+    assert_eq!(database.column(ended), [Cell::Text("django_logout".to_owned())], "once");
+    let told = "SELECT user_id || detail FROM countersign_event WHERE kind = 'session_ended'";
+    assert_eq!(database.column(told), [Cell::Text("1{\"reason\":\"django_logout\"}".to_owned())], "once");
+    // A token of Django's that was used here, and names no session itself.
+    let django = start_with(&database, &format!("{PATHS}[sessions]\nenabled = false\n"));
+    let bare = log_in(&django);
+    let plain = start_with(&database, &format!("{STATELESS}{QUICK}"));
+    let named = post(&plain, "/api/token/refresh/", None, &json!({ "refresh": bare["refresh"] })).json();
+    assert_eq!(get(&plain, "/stateless/", &named).status, 200);
+    void_at_django(&database, &bare["refresh"]);
+    assert!((0..TRIES).any(|_| get(&plain, "/stateless/", &named).status == 401));
+}
+
+/// SimpleJWT voids the old token and records the new one; in which order is for the differential suite.
+fn r5_a_rotation_at_django_ends_nothing(kind: Kind) {
+    let database = with_ann(kind);
+    let nodes = [start_with(&database, &format!("{PATHS}{QUICK}")), start_with(&database, &format!("{PATHS}{QUICK}"))];
+    // Without sessions, and without voiding, this is what SimpleJWT's rotation records.
+    let django = start_with(
+        &database,
+        "[simple_jwt]\nrotate_refresh_tokens = true\nblacklist_after_rotation = false\n[sessions]\nenabled = false\n",
+    );
+    let rotate =
+        |pair: &Value| post(&django, "/api/token/refresh/", None, &json!({ "refresh": pair["refresh"] })).json();
+    let named = log_in(&nodes[0]);
+    let mut chain = vec![named.clone()];
+    for _ in 0..3 {
+        let last = chain.last().expect("one").clone();
+        chain.push(rotate(&last));
+        void_at_django(&database, &last["refresh"]);
+        until_settled(&database);
+        assert_good(&nodes, &last);
+    }
+    let last = chain.last().expect("one");
+    assert_eq!(claims(&last["refresh"])["sid"], claims(&named["refresh"])["sid"]);
+    assert_good(&nodes, &named);
+    assert_good(&nodes, last);
+    let refreshed = post(&nodes[1], "/api/token/refresh/", None, &json!({ "refresh": last["refresh"] }));
+    assert_eq!(refreshed.status, 200, "{}", refreshed.body);
+    // What Django's own tokens are succeeded by names no session: any may be it.
+    let bare = log_in(&django);
+    let plain = start_with(&database, &format!("{STATELESS}{QUICK}"));
+    let used = post(&plain, "/api/token/refresh/", None, &json!({ "refresh": bare["refresh"] })).json();
+    rotate(&bare);
+    void_at_django(&database, &bare["refresh"]);
+    until_settled(&database);
+    assert_eq!(get(&plain, "/stateless/", &used).status, 200);
+}
+
+fn r5_a_logout_at_django_may_be_left_to_it(kind: Kind) {
+    let database = with_ann(kind);
+    let node = start_with(&database, &format!("{PATHS}[sessions]\ndjango_logout_after = false\n"));
+    let (kept, other) = (log_in(&node), log_in(&node));
+    void_at_django(&database, &kept["refresh"]);
+    assert_eq!(post(&node, "/api/token/refresh/", None, &json!({ "refresh": kept["refresh"] })).status, 401);
+    assert_good(std::slice::from_ref(&node), &kept);
+    assert_good(std::slice::from_ref(&node), &other);
+    assert_eq!(database.column(UNSETTLED), [Cell::Integer(1)], "it is flushed in time");
+}
+
+fn r5_what_we_void_is_not_taken_for_djangos(kind: Kind) {
+    let database = with_ann(kind);
+    // Behind PgBouncer the server does not know our connections; what we exchange tells.
+    let pgbouncer = if kind == Kind::Postgres { &["", "[postgresql]\npgbouncer = true\n"][..] } else { &[""] };
+    for more in pgbouncer {
+        let node = start_with(&database, &format!("{PATHS}{more}"));
+        let mut pair = log_in(&node);
+        for _ in 0..3 {
+            let next = post(&node, "/api/token/refresh/", None, &json!({ "refresh": pair["refresh"] }));
+            assert_eq!(next.status, 200, "{}", next.body);
+            pair = next.json();
+        }
+        assert_eq!(database.column("SELECT count(*) FROM countersign_revocation"), [Cell::Integer(0)], "{more}");
+    }
 }
 
 /// A server's port that can be cut off, as a network or a server can.

@@ -29,7 +29,7 @@ pub(crate) fn session(sid: &str, user: &UserId, keep_until: i64) -> NewSession {
 }
 
 fn presented(sid: &str, jti: &str) -> Presented {
-    Presented { jti: jti.to_owned(), sid: sid.to_owned(), begins: None, has_blacklist: true }
+    Presented { jti: jti.to_owned(), sid: sid.to_owned(), subject: None, begins: None, has_blacklist: true }
 }
 
 fn exchange(parent: &str, child: &str, keep_until: i64) -> FamilyStep {

@@ -103,7 +103,7 @@ async fn triggers(config: &Config, store: &Store, findings: &mut Vec<Finding>) {
         Ok(false) => findings.push(Finding::warning(
             "sessions-triggers",
             TRIGGERS_MISSING,
-            "Run `countersign migrate`, on SQLite also after each manage.py migrate that alters the users' table.",
+            "Run `countersign migrate`, on SQLite also after each manage.py migrate that alters these tables.",
         )),
         Err(error) => uncounted(findings, "the triggers", &error),
     }

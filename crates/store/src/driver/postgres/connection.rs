@@ -47,10 +47,10 @@ impl Connector {
             // PgBouncer refuses start-up parameters that it does not know.
             let given = config.get_options().unwrap_or_default();
             let timeout = options.statement_timeout.as_millis();
-            // A statement alone has the level that transactions here ask for.
+            // A statement alone has the level that transactions here ask for, and triggers tell our writes from Django's.
             let all = format!(
                 "{given} -cstatement_timeout={timeout} -cidle_in_transaction_session_timeout={timeout} \
-                 -cdefault_transaction_isolation=read\\ committed"
+                 -cdefault_transaction_isolation=read\\ committed -ccountersign.node=on"
             );
             config.options(all.trim_start());
         }

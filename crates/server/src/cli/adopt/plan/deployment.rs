@@ -120,12 +120,18 @@ pub(super) fn surroundings(draft: &mut Draft<'_>, found: &Found) {
             "It is not sent for logins here. If it locks accounts or writes an audit log, keep logins with Django.",
         ));
     }
-    if found.versions.simplejwt.as_deref().and_then(major).is_some_and(|major| major < 5) {
+    let simplejwt = found.versions.simplejwt.as_deref().and_then(major_minor);
+    if simplejwt.is_some_and(|(major, _)| major < 5) {
         draft.add(Finding::differs(
             "simplejwt-version",
             format!("SimpleJWT is {}", found.versions.simplejwt.as_deref().unwrap_or_default()),
             "Countersign answers as 5.5 does. Tokens work in both directions; wordings differ.",
         ));
+    }
+    if simplejwt.is_some_and(|version| version < (5, 5)) {
+        // Its rotations record no successor, and would look like logouts.
+        let why = "SimpleJWT before 5.5 records no rotated tokens";
+        draft.document.set("sessions", "django_logout_after", false, why);
     }
 }
 
@@ -146,6 +152,7 @@ fn cors(draft: &mut Draft<'_>, found: &Found) {
     ));
 }
 
-fn major(version: &str) -> Option<u32> {
-    version.split('.').next()?.parse().ok()
+fn major_minor(version: &str) -> Option<(u32, u32)> {
+    let mut numbers = version.split('.').map(|number| number.parse().ok());
+    Some((numbers.next()??, numbers.next()??))
 }
