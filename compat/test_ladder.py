@@ -4,6 +4,7 @@ import json
 import subprocess
 import threading
 import time
+from base64 import urlsafe_b64decode
 from contextlib import ExitStack
 
 from conftest import PASSWORD
@@ -133,8 +134,7 @@ def test_from_djangos_secret_key_to_eddsa(new_database, tmp_path):
         [configured] = [key for key in listed(keys) if key["configured"]]
         assert (configured["state"], configured["share"]) == ("accepted", 0)
         nodes[1].post("/api/token/verify/", {"token": first["refresh"]})
-        # Each node notes from time to time what it saw.
-        until(lambda: any(key["seen"] for key in listed(keys) if key["configured"]))
+        # Refused from the first moment on, at first as nobody can know; then as each node has noted what it saw.
         until(lambda: "(refresh)" in (refused := keys("retire", configured["kid"], fails=True)) and "user" in refused)
         clients.go_round(4)
         until(lambda: nodes[0].run("keys", "retire", configured["kid"], "--unused-for", "1s").returncode == 0)
@@ -150,6 +150,48 @@ def test_from_djangos_secret_key_to_eddsa(new_database, tmp_path):
         clients.stop()
         assert not clients.wrong, clients.wrong[:3]
         print(json.dumps({f"{name} {status}": count for (name, status), count in sorted(clients.answers.items())}))
+
+
+def test_s5_a_stolen_key_ends_in_one_command(new_database, tmp_path):
+    """The key is sealed in the database; one command ends it on every node, and what it signed is signed by the key before it."""
+    choice = Choice(simple_jwt=ROTATION, sessions=ON)
+    made = new_database()
+    text = choice.countersign(made) + KEYS
+
+    with ExitStack() as stack:
+        stack.callback(made.drop)
+        nodes = [Countersign(choice, made, tmp_path / f"node{number}", text) for number in range(2)]
+
+        def keys(*arguments):
+            done = nodes[0].run("keys", *arguments)
+            assert done.returncode == 0, done.stderr
+            return done.stdout
+
+        assert nodes[0].run("migrate").returncode == 0
+        for node in nodes:
+            stack.enter_context(node)
+        keys("generate", "--algorithm", "ES256")
+        [kid] = [key["kid"] for key in listed(keys) if not key["configured"]]
+        keys("publish", kid)
+        keys("promote", kid, "--at-once")
+        stranger = Countersign(choice, made, tmp_path / "stranger", text.replace("5e" * 32, "6f" * 32))
+        done = stranger.run("keys", "django")
+        assert done.returncode != 0 and "is not the one that key" in done.stderr, "whoever has the database alone has no key"
+
+        def log_in():
+            pair = nodes[0].post("/api/token/", {"username": "alice", "password": PASSWORD}).json()
+            return pair, json.loads(urlsafe_b64decode(pair["access"].partition(".")[0] + "==")).get("kid")
+
+        until(lambda: log_in()[1] == kid)
+        stolen, _ = log_in()
+        until(lambda: all(node.whoami(f"Bearer {stolen['access']}").status == 200 for node in nodes))
+        keys("revoke", kid, "--now")
+        until(lambda: all(node.whoami(f"Bearer {stolen['access']}").status == 401 for node in nodes))
+        assert all(node.post("/api/token/refresh/", {"refresh": stolen["refresh"]}).status == 401 for node in nodes)
+        assert all(kid not in node.send("GET", "/.well-known/jwks.json").text for node in nodes)
+        pair, signer = log_in()
+        assert signer is None
+        assert all(node.whoami(f"Bearer {pair['access']}").status == 200 for node in nodes)
 
 
 def listed(keys):

@@ -62,6 +62,17 @@ def jwt():
     yield b"t{JWT}"
 
 
+def key():
+    texts = {path.name: path.read_text() for path in sorted((ROOT / "testdata/keys").iterdir()) if path.name != "README.md"}
+    yield from (text.encode() for text in texts.values())
+    keys = [json.loads(text) for name, text in texts.items() if name.endswith(".public.jwk.json")]
+    secret = {"kty": "oct", "alg": "HS256", "k": base64.urlsafe_b64encode(bytes(range(48))).decode()}
+    for number, one in enumerate(keys):
+        yield json.dumps({"keys": [{**one, "kid": str(number), "use": "sig"}, keys[number - 1]]}).encode()
+    for one in (secret, {**secret, "k": "AAAA"}, {"keys": [secret]}, {"keys": [secret, keys[0]]}, {"keys": []}):
+        yield json.dumps(one).encode()
+
+
 def password():
     for line in recorded("passwords.jsonl"):
         yield line["encoded"].encode("utf-8", "surrogatepass")
@@ -160,12 +171,14 @@ def database_url():
         "postgresql://user:{PASSWORD}@host:5432/name?sslmode=verify-full", "postgres://user:{PASSWORD}@h1:1,h2:2/name", "mysql://u:{PASSWORD}@h/n",
         "postgresql://user:{PASSWORD}@[::1]/name?options=-csearch_path%3Dx", "postgresql:///name?host=/run&password={PASSWORD}", "psql://u@/n",
         "host=db user=u password={PASSWORD} dbname=n", "postgresql://u:{PASSWORD}?x@h/n", "postgresql://u:{PASSWORD}#@h/n", "postgis://u:{PASSWORD}%40@h/n",
+        "postgresql:///name?host=/po@stgres:5432//Run&password={PASSWORD}", "postgresql://u:p@{PASSWORD}@h/n", "postgresql://u:5?host=x@{PASSWORD}/n",
+        "postgresql://h/n%3Fpassword%3D{PASSWORD}", "postgresql://u:5/{PASSWORD}@h/n", "u:{PASSWORD}@h/n", "postgres://h/n?host=/run;password={PASSWORD}",
     ):
         yield text.encode()
 
 
 TARGETS = {
-    "authorization": authorization, "jwt": jwt, "password": password, "json": json_texts, "body": body, "negotiation": negotiation,
+    "authorization": authorization, "jwt": jwt, "key": key, "password": password, "json": json_texts, "body": body, "negotiation": negotiation,
     "config": config, "cookie": cookie, "forwarded": forwarded, "session": session, "csrf": csrf, "knox": knox, "database_url": database_url,
 }  # fmt: skip
 

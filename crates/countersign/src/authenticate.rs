@@ -254,6 +254,14 @@ impl Authority {
         }
     }
 
+    /// The same for paths of our own (RFC 6750 §3): of the first scheme that takes bearer tokens, whichever stands before it; `None`
+    /// where none does.
+    #[must_use]
+    pub fn bearer_challenge(&self, schemes: &[Scheme]) -> Option<String> {
+        let is_bearer = |scheme: &&Scheme| matches!(scheme, Scheme::Native | Scheme::Jwt | Scheme::JwtStateless);
+        self.challenge(std::slice::from_ref(schemes.iter().find(is_bearer)?))
+    }
+
     async fn by_token(
         &self,
         keyword: &str,
@@ -262,12 +270,15 @@ impl Authority {
     ) -> Result<Option<Principal>, Failure> {
         let Some(header) = joined(headers, &AUTHORIZATION) else { return Ok(None) };
         let Some(key) = shown_token(&header, keyword)? else { return Ok(None) };
-        let user = self.store().token_owner(table, key).await?.ok_or(Failure::UnknownToken)?;
-        if !user.is_active {
-            return Err(Failure::InactiveUser);
-        }
+        let user = self.token_user(table, key).await?;
         self.token_seen("token", key, &user.id, None);
         Ok(Some(Principal::User(user)))
+    }
+
+    /// The owner of a DRF token who is let in.
+    pub(crate) async fn token_user(&self, table: &TokenTable, key: &str) -> Result<User, Failure> {
+        let user = self.store().token_owner(table, key).await?.ok_or(Failure::UnknownToken)?;
+        if user.is_active { Ok(user) } else { Err(Failure::InactiveUser) }
     }
 
     async fn by_basic(&self, headers: &HeaderMap, client: Client<'_>) -> Result<Option<Principal>, Failure> {
@@ -300,16 +311,22 @@ impl Authority {
     ) -> Result<Option<Principal>, Failure> {
         let Some((claims, now)) = self.claims_of(headers).await? else { return Ok(None) };
         *credential = self.session_shown(&claims);
+        let user = self.jwt_user(&claims, now).await?;
+        self.family_seen(&claims);
+        Ok(Some(Principal::User(user)))
+    }
+
+    /// The user of a token of one of `AUTH_TOKEN_CLASSES`, who is let in by it.
+    pub(crate) async fn jwt_user(&self, claims: &Claims, now: Timestamp) -> Result<User, Failure> {
         let settings = &self.settings().simple_jwt;
         let claim = claims.get(&settings.user_id_claim).ok_or(Failure::NoUserClaim)?;
         let user = self.user_of_claim(claim).await?.ok_or(Failure::UserNotFound)?;
         if settings.check_user_is_active && !user.is_active {
             return Err(Failure::JwtUserInactive);
         }
-        self.check_revocation(&claims, &user)?;
-        self.check_goes_on(&claims, now).await?;
-        self.family_seen(&claims);
-        Ok(Some(Principal::User(user)))
+        self.check_revocation(claims, &user)?;
+        self.check_goes_on(claims, now).await?;
+        Ok(user)
     }
 
     async fn by_stateless_jwt(
@@ -343,7 +360,7 @@ impl Authority {
         SessionId::of(claims.get(&sessions.claim)?.as_str()?).map(Credential::Session)
     }
 
-    /// The claims of the JWT in the header, if there is one, and the instant at which they hold. SimpleJWT 5.5 `get_raw_token`, `get_validated_token`.
+    /// The claims of the JWT in the header, if there is one, and the instant at which they hold. SimpleJWT 5.5 `get_raw_token`.
     async fn claims_of(&self, headers: &HeaderMap) -> Result<Option<(Claims, Timestamp)>, Failure> {
         let settings = &self.settings().simple_jwt;
         let Some(header) = joined(headers, &settings.auth_header_name) else { return Ok(None) };
@@ -353,20 +370,25 @@ impl Authority {
             return Ok(None);
         }
         let (Some(token), None) = (words.next(), words.next()) else { return Err(Failure::BadJwtHeader) };
+        self.accepted_claims(token).await.map(Some)
+    }
 
+    /// The claims of a token of one of `AUTH_TOKEN_CLASSES`, and the instant at which they hold. SimpleJWT 5.5 `get_validated_token`.
+    pub(crate) async fn accepted_claims(&self, token: &[u8]) -> Result<(Claims, Timestamp), Failure> {
+        let settings = &self.settings().simple_jwt;
         let now = self.now();
-        let mut refusals = Vec::new();
+        let classes = &settings.auth_token_classes;
         // Signature and times are the same for every class; only the type, and the blacklist of sliding tokens, differ.
-        let decoded = self.decode(token, now).await;
-        for class in &settings.auth_token_classes {
-            let refusal = match &decoded {
-                Err(refusal) => refusal.clone(),
-                Ok(claims) => match self.blacklist_refusal(*class, claims).await? {
-                    Some(refusal) => refusal,
-                    None => match check_token(claims, *class, &settings.rules, now) {
-                        Ok(()) => return Ok(decoded.ok().map(|claims| (claims, now))),
-                        Err(refusal) => refusal,
-                    },
+        let claims = self.decode(token, now).await.map_err(|refusal| {
+            Failure::NoTokenClass(classes.iter().map(|class| (*class, refusal.clone())).collect())
+        })?;
+        let mut refusals = Vec::new();
+        for class in classes {
+            let refusal = match self.blacklist_refusal(*class, &claims).await? {
+                Some(refusal) => refusal,
+                None => match check_token(&claims, *class, &settings.rules, now) {
+                    Ok(()) => return Ok((claims, now)),
+                    Err(refusal) => refusal,
                 },
             };
             refusals.push((*class, refusal));

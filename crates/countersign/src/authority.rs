@@ -96,7 +96,7 @@ impl AuthorityBuilder {
         let field = store.user_field(&settings.simple_jwt.user_id_field).await?;
         let revocations = match &settings.sessions {
             Some(sessions) => {
-                let lifetime = settings.simple_jwt.longest_access();
+                let lifetime = settings.longest_access();
                 let id_type = field.id_type();
                 // On the heap: large, as it makes a connection.
                 let started = Revocations::start(&store, sessions, id_type, lifetime, Arc::clone(&clock));

@@ -77,19 +77,22 @@ pub struct Client<'r> {
     pub address: ClientAddress,
     /// `User-Agent`, as it came.
     pub agent: Option<&'r [u8]>,
+    /// The id of the registered client that the request comes from, where it named one, and proved it if that has a secret
+    /// ([`named_client`](crate::Authority::named_client)).
+    pub registered: Option<&'r str>,
 }
 
 impl<'r> Client<'r> {
     /// The client of a request from this address.
     #[must_use]
     pub fn of(address: ClientAddress, headers: &'r HeaderMap) -> Self {
-        Self { address, agent: headers.get(USER_AGENT).map(HeaderValue::as_bytes) }
+        Self { address, agent: headers.get(USER_AGENT).map(HeaderValue::as_bytes), registered: None }
     }
 }
 
 impl From<ClientAddress> for Client<'_> {
     fn from(address: ClientAddress) -> Self {
-        Self { address, agent: None }
+        Self { address, agent: None, registered: None }
     }
 }
 

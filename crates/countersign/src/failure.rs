@@ -113,6 +113,24 @@ pub enum Failure {
         /// When a login that comes again may be served, by what waits now.
         retry_after: Duration,
     },
+    /// A request of a client that cannot be read. RFC 6749 §5.2 `invalid_request`.
+    #[error("{0}")]
+    InvalidRequest(&'static str),
+    /// A client that has not proven who it is; the same for unknown and wrong. RFC 6749 §5.2 `invalid_client`, with a challenge.
+    #[error("Client authentication failed.")]
+    InvalidClient,
+    /// A login or a refresh for a client that is not registered or has not shown its secret. RFC 6749 §5.2 `invalid_client`.
+    #[error("Client authentication failed.")]
+    UnknownClient,
+    /// A client that may not do this. RFC 6749 §5.2 `unauthorized_client`.
+    #[error("The client may not do this.")]
+    UnauthorizedClient,
+    /// A token that was issued to another client (RFC 7009 §2.1). RFC 6749 §5.2 `invalid_grant`.
+    #[error("The token was issued to another client.")]
+    AnotherClientsToken,
+    /// A token of a kind that cannot be ended here. RFC 7009 §2.2.1.
+    #[error("Tokens of this kind cannot be revoked here.")]
+    UnsupportedTokenType,
     /// The database did not answer; the client learns nothing more.
     #[error("A server error occurred.")]
     Store(#[from] StoreError),
@@ -137,6 +155,7 @@ impl Failure {
     pub fn status(&self) -> u16 {
         match self {
             _ if self.is_authentication() => 401,
+            Self::InvalidClient => 401,
             Self::PermissionDenied | Self::Csrf(_) | Self::TooManyTokens => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed(_) => 405,
@@ -201,6 +220,19 @@ impl Failure {
         })
     }
 
+    /// The `error` member of an OAuth answer. RFC 6749 §5.2, RFC 7009 §2.2.1.
+    #[must_use]
+    pub fn oauth_error(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::InvalidRequest(_) => "invalid_request",
+            Self::InvalidClient | Self::UnknownClient => "invalid_client",
+            Self::UnauthorizedClient => "unauthorized_client",
+            Self::AnotherClientsToken => "invalid_grant",
+            Self::UnsupportedTokenType => "unsupported_token_type",
+            _ => return None,
+        })
+    }
+
     /// The JSON body. `non_field_errors_key` is DRF's `NON_FIELD_ERRORS_KEY`.
     #[must_use]
     pub fn body(&self, non_field_errors_key: &str) -> Value {
@@ -211,6 +243,10 @@ impl Failure {
                 body.set(non_field_errors_key, Value::Array(vec![Value::from(self.to_string())]));
             }
             Self::TooManyTokens => body.set("error", Value::from(self.to_string())),
+            _ if let Some(error) = self.oauth_error() => {
+                body.set("error", error);
+                body.set("error_description", Value::from(self.to_string()));
+            }
             _ => {
                 body.set("detail", Value::from(self.to_string()));
                 if let Some(code) = self.code() {

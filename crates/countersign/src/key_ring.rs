@@ -116,6 +116,14 @@ impl KeyRing {
         parts.watches.iter().filter_map(|watch| watch.take()).collect()
     }
 
+    /// Takes back what [`take_seen`](Self::take_seen) gave and could not be written.
+    pub fn put_back_seen(&self, seen: SeenKey) {
+        let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(watch) = parts.watches.iter().find(|watch| watch.kid() == seen.kid) {
+            watch.put_back(seen.uses);
+        }
+    }
+
     fn change(&self, change: impl FnOnce(&mut Parts)) {
         let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut parts);

@@ -5,6 +5,7 @@ use countersign_formats::knox_token::KnoxToken;
 use countersign_store::{KnoxOwner, NewKnoxToken, Place, User};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use crate::audit::{About, Event};
@@ -29,20 +30,25 @@ impl Authority {
         let settings = &self.settings().knox;
         let Some(header) = joined(headers, &AUTHORIZATION) else { return Ok(None) };
         let Some(token) = shown_token(&header, &settings.auth_header_prefix)? else { return Ok(None) };
-        let token = KnoxToken::from_text(token);
-        let digest = token.digest(settings.hash);
-        let found = self.store().knox_owner(&digest, token.key()).await?.ok_or(Failure::UnknownToken)?;
+        let (found, digest) = self.knox_token(token).await?;
         let now = self.now();
-        if found.expiry.is_some_and(|expiry| expiry < now) {
-            self.store().knox_delete_of(&found.user.id, Some(now)).await?;
-            return Err(Failure::ExpiredToken);
-        }
-        if !found.user.is_active {
-            return Err(Failure::InactiveUser);
+        if let Err(refusal) = check_knox(&found, now) {
+            if matches!(refusal, Failure::ExpiredToken) {
+                self.store().knox_delete_of(&found.user.id, Some(now)).await?;
+            }
+            return Err(refusal);
         }
         self.renew_knox(&found, &digest).await?;
         self.token_seen("knox", &digest, &found.user.id, found.expiry);
         Ok(Some((found.user, digest)))
+    }
+
+    /// The row of a Knox token, be it good or not, and its digest.
+    pub(crate) async fn knox_token(&self, text: &str) -> Result<(KnoxOwner, String), Failure> {
+        let token = KnoxToken::from_text(text);
+        let digest = token.digest(self.settings().knox.hash);
+        let found = self.store().knox_owner(&digest, token.key()).await?.ok_or(Failure::UnknownToken)?;
+        Ok((found, digest))
     }
 
     /// django-rest-knox 5.1 `renew_token`: not beyond the cap, and only by enough to be worth a write.
@@ -118,6 +124,15 @@ impl Authority {
         self.store().knox_delete_of(&user.id, None).await?;
         self.tell(&Event::KnoxLogoutAll, &about(user, client));
         Ok(())
+    }
+}
+
+/// Whether a Knox token lets its owner in: it is good in its last instant.
+pub(crate) fn check_knox(token: &KnoxOwner, now: Timestamp) -> Result<(), Failure> {
+    match token.expiry {
+        Some(expiry) if expiry < now => Err(Failure::ExpiredToken),
+        _ if !token.user.is_active => Err(Failure::InactiveUser),
+        _ => Ok(()),
     }
 }
 

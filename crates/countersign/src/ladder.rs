@@ -101,6 +101,18 @@ pub enum LadderError {
         /// Who was seen with them since the moment that counts, latest first.
         clients: Vec<KeyUse>,
     },
+    /// The key has not been watched for long enough.
+    #[error(
+        "key {kid} signed until {signed_until}; that nobody has used its tokens for so long can be known from {from} on, or sooner for a shorter --unused-for"
+    )]
+    TooFewSeen {
+        /// The key.
+        kid: String,
+        /// When it signed last.
+        signed_until: Timestamp,
+        /// When it may be retired, if nobody is seen until then.
+        from: Timestamp,
+    },
     /// Nothing would sign.
     #[error("no other key can sign in place of {0}; `countersign keys generate` and `publish` one first")]
     NoOther(String),
@@ -114,6 +126,17 @@ fn list(clients: &[KeyUse]) -> String {
         .collect();
     let more = clients.len().saturating_sub(shown.len());
     shown.join(", ") + &if more > 0 { format!(", and {more} more") } else { String::new() }
+}
+
+/// What must have been so before a key is retired.
+#[derive(Clone, Copy, Debug)]
+pub struct Disuse {
+    /// Nobody has been seen with its tokens for so long.
+    pub unused_for: SignedDuration,
+    /// How long it takes until every node has read a step, and until it has noted whom it saw.
+    pub noted_within: SignedDuration,
+    /// How long a token may live; after that nobody need be asked.
+    pub longest_life: SignedDuration,
 }
 
 /// The keys as they stand: those of the database, and the configuration's, which need have no row.
@@ -177,7 +200,8 @@ impl Ladder {
         Ok(vec![self.change(row, KeyState::Published, 0, now)])
     }
 
-    /// Lets a published key sign `share` of a hundred new tokens; the key that signs most signs the others.
+    /// Lets a published key sign `share` of a hundred new tokens; the key that signs most signs the others. With no share it signs
+    /// no longer, and what it signed is accepted.
     ///
     /// # Errors
     /// [`LadderError`], all but the last two.
@@ -193,7 +217,11 @@ impl Ladder {
         {
             return Err(LadderError::AnotherRises(rising.kid.clone()));
         }
-        let rising = if share == 0 { KeyState::Published } else { KeyState::Signing };
+        let rising = match state(row) {
+            _ if share > 0 => KeyState::Signing,
+            KeyState::Published => KeyState::Published,
+            _ => KeyState::Accepted,
+        };
         Ok(vec![self.change(row, rising, share, now), self.change(main, KeyState::Signing, 100 - share, now)])
     }
 
@@ -209,36 +237,40 @@ impl Ladder {
         Ok(before.chain([self.change(row, KeyState::Signing, 100, now)]).collect())
     }
 
-    /// Ends a key that signs no longer. Refused while somebody was seen with its tokens since `since`, unless they must all have
-    /// expired by now: `longest` is how long a token may live.
+    /// Ends a key that signs no longer, once nobody has been seen with its tokens for long enough while all nodes looked, or once
+    /// they must all have expired.
     ///
     /// # Errors
-    /// [`LadderError::NoSuchKey`], [`LadderError::WrongState`], [`LadderError::InUse`].
-    pub fn retire(
-        &self,
-        kid: &str,
-        uses: &[KeyUse],
-        since: Timestamp,
-        longest: SignedDuration,
-        now: Timestamp,
-    ) -> Result<KeyStep, LadderError> {
+    /// [`LadderError::NoSuchKey`], [`LadderError::WrongState`], [`LadderError::InUse`], [`LadderError::TooFewSeen`].
+    pub fn retire(&self, kid: &str, uses: &[KeyUse], disuse: Disuse, now: Timestamp) -> Result<KeyStep, LadderError> {
         let row = self.find(kid)?;
-        match state(row) {
-            KeyState::Generated | KeyState::Published | KeyState::Accepted => {}
+        let has_signed = match state(row) {
+            KeyState::Generated | KeyState::Published => false,
+            // Without a row it signed nothing since there are others.
+            KeyState::Accepted => self.has_row || kid != self.configured,
             KeyState::Signing => return Err(wrong(row, "promote another key first, or give it --share 0%")),
             _ => return Err(wrong(row, "nothing is left to retire")),
-        }
-        let have_expired = row.changed_at.checked_add(longest).is_ok_and(|end| end <= now);
-        let mut clients: Vec<KeyUse> = uses.iter().filter(|seen| seen.seen_at >= since).cloned().collect();
-        if !clients.is_empty() && !have_expired {
-            clients.sort_by_key(|client| std::cmp::Reverse(client.seen_at));
-            return Err(LadderError::InUse { kid: kid.to_owned(), clients });
+        };
+        // Who was seen within the last `noted_within` may not be on record: the time that counts ends before it.
+        let looked_for = disuse.unused_for.saturating_add(disuse.noted_within);
+        let mut clients: Vec<KeyUse> =
+            uses.iter().filter(|seen| now.duration_since(seen.seen_at) <= looked_for).cloned().collect();
+        let until = |length: SignedDuration| row.changed_at.checked_add(length).unwrap_or(Timestamp::MAX);
+        if until(disuse.longest_life.saturating_add(disuse.noted_within)) > now {
+            if !clients.is_empty() {
+                clients.sort_by_key(|client| std::cmp::Reverse(client.seen_at));
+                return Err(LadderError::InUse { kid: kid.to_owned(), clients });
+            }
+            let from = until(looked_for);
+            if has_signed && from > now {
+                return Err(LadderError::TooFewSeen { kid: kid.to_owned(), signed_until: row.changed_at, from });
+            }
         }
         Ok(vec![self.change(row, KeyState::Retired, 0, now)])
     }
 
     /// Ends a key at once, whoever has tokens of it. What it signed is signed by the key that signs most beside it, else by the
-    /// newest that is published.
+    /// newest that is published, else by the newest that signed before.
     ///
     /// # Errors
     /// [`LadderError::NoSuchKey`], [`LadderError::WrongState`], [`LadderError::NoOther`].
@@ -249,8 +281,9 @@ impl Ladder {
         }
         let mut step = vec![self.change(row, KeyState::Revoked, 0, now)];
         if row.share > 0 {
-            let published = self.rows.iter().rev().find(|other| state(other) == KeyState::Published);
-            let heir = self.main(kid).or(published).ok_or_else(|| LadderError::NoOther(kid.to_owned()))?;
+            let newest = |wanted| self.rows.iter().rev().find(|other| state(other) == wanted && other.kid != kid);
+            let heir = self.main(kid).or_else(|| newest(KeyState::Published)).or_else(|| newest(KeyState::Accepted));
+            let heir = heir.ok_or_else(|| LadderError::NoOther(kid.to_owned()))?;
             step.push(self.change(heir, KeyState::Signing, heir.share + row.share, now));
         }
         Ok(step)

@@ -48,22 +48,24 @@ impl Authority {
             }
             Some(Words::One(_)) => return Err(Failure::UnknownToken),
         };
-        let token = NativeToken::parse(&settings.prefix, shown).map_err(|_| Failure::UnknownToken)?;
-        let digest = token.digest();
-        let found = self.store().native_owner(&digest).await?.ok_or(Failure::UnknownToken)?;
-        if settings.is_dead(&found, self.now()) {
-            return Err(Failure::UnknownToken);
-        }
-        if !found.user.is_active {
-            return Err(Failure::InactiveUser);
-        }
-        if has_begun_by(Some(found.created), found.not_before) {
-            return Err(Failure::UnknownToken); // the user was changed since
-        }
+        let (found, digest) = self.native_token(settings, shown).await?;
+        settings.check(&found, self.now())?;
         if let Some(last_seen) = self.last_seen() {
             last_seen.note(("native", &*digest), || Some((Seen::Token(digest.clone()), self.now())));
         }
         Ok(Some((found.user, digest)))
+    }
+
+    /// The row of a token, be it good or not, and its digest.
+    pub(crate) async fn native_token(
+        &self,
+        settings: &NativeTokenSettings,
+        shown: &[u8],
+    ) -> Result<(NativeOwner, String), Failure> {
+        let token = NativeToken::parse(&settings.prefix, shown).map_err(|_| Failure::UnknownToken)?;
+        let digest = token.digest();
+        let found = self.store().native_owner(&digest).await?.ok_or(Failure::UnknownToken)?;
+        Ok((found, digest))
     }
 
     /// Whether another scheme goes by this header's keyword.
@@ -122,9 +124,15 @@ impl Authority {
 }
 
 impl NativeTokenSettings {
-    /// Whether a token is too old, or was not used for too long. It is good in its last instant.
-    fn is_dead(&self, token: &NativeOwner, now: Timestamp) -> bool {
-        self.end(token.created, token.expires, token.last_seen).is_some_and(|end| end < now)
+    /// Whether a token lets its owner in: it is not too old, was used lately enough, and its user has not been changed since. It is
+    /// good in its last instant.
+    pub(crate) fn check(&self, token: &NativeOwner, now: Timestamp) -> Result<(), Failure> {
+        match self.end(token.created, token.expires, token.last_seen) {
+            Some(end) if end < now => Err(Failure::UnknownToken),
+            _ if !token.user.is_active => Err(Failure::InactiveUser),
+            _ if has_begun_by(Some(token.created), token.not_before) => Err(Failure::UnknownToken),
+            _ => Ok(()),
+        }
     }
 
     /// When a token ends that is not used any more.

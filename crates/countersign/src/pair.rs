@@ -10,8 +10,9 @@ use crate::audit::{About, Event, LoginRefusal, LoginWay};
 use crate::authority::{Authority, UserIdSource};
 use crate::claim_value::to_instant;
 use crate::client::{Client, Credentials};
+use crate::clients::CLIENT_CLAIM;
 use crate::failure::Failure;
-use crate::session::cap;
+use crate::session::{LOGOUT, cap};
 
 /// A refresh token and an access token made together.
 #[derive(Clone)]
@@ -50,16 +51,17 @@ impl Authority {
     /// [`Failure::NoActiveAccount`] when the credentials or the user are refused, and those of [`login`](Self::login).
     pub async fn obtain_pair(&self, mut credentials: Credentials<'_>) -> Result<Pair, Failure> {
         let place = std::mem::take(&mut credentials.place);
+        let registered = credentials.client.registered;
         let about = About::client(credentials.client).account(credentials.username);
         let start = self.login_start();
         let user = self.jwt_login(credentials).await?;
         let now = self.now();
         let settings = &self.settings().simple_jwt;
-        let mut refresh = self.issue(TokenType::Refresh, &user, now).await?;
+        let mut refresh = self.issue(TokenType::Refresh, &user, registered, now).await?;
         let began = self.began(&start, &refresh);
         let session = self.begin_session(&mut refresh, Some(&user.id), place, began);
         let mut access =
-            refresh.access_from_refresh(&settings.rules, now, settings.access_token_lifetime, &self.fresh_jti()?);
+            refresh.access_from_refresh(&settings.rules, now, self.lifetimes(&refresh).access, &self.fresh_jti()?);
         if let Some(end) = session.as_ref().and_then(|session| session.expires_at) {
             cap(&mut access, end);
         }
@@ -84,10 +86,11 @@ impl Authority {
     /// # Errors
     /// As [`obtain_pair`](Self::obtain_pair).
     pub async fn obtain_sliding(&self, credentials: Credentials<'_>) -> Result<String, Failure> {
+        let registered = credentials.client.registered;
         let about = About::client(credentials.client).account(credentials.username);
         let user = self.jwt_login(credentials).await?;
         let now = self.now();
-        let claims = self.issue(TokenType::Sliding, &user, now).await?;
+        let claims = self.issue(TokenType::Sliding, &user, registered, now).await?;
         let token = self.sign(&claims);
         self.record_login(&user, &claims, &token, None, now).await?;
         self.tell(&Event::Login { way: LoginWay::Sliding }, &about.user(&user.id));
@@ -120,6 +123,8 @@ impl Authority {
         let now = self.now();
         let settings = &self.settings().simple_jwt;
         let mut claims = self.decoded(token, now).await?;
+        self.check_client(&claims, client)?;
+        let lifetimes = self.lifetimes(&claims);
         let rotates = settings.rotate_refresh_tokens;
         let is_recorded = rotates && self.settings().apps.token_blacklist && self.jti_of(&claims).is_some();
         let user = match self.refreshed_by(&claims, now).await {
@@ -134,8 +139,7 @@ impl Authority {
         };
         let presented = claims.clone();
         self.set_declared_claims(&mut claims, user.as_ref()).await?;
-        let access =
-            claims.access_from_refresh(&settings.rules, now, settings.access_token_lifetime, &self.fresh_jti()?);
+        let access = claims.access_from_refresh(&settings.rules, now, lifetimes.access, &self.fresh_jti()?);
         let access = self.sign(&access);
         let event = Event::Refresh { jti: self.jti_of(&claims) };
         let about = About::client(client).claimed_user(self.claimed_user_id(&claims).as_deref());
@@ -145,7 +149,7 @@ impl Authority {
         }
         let owner = user.map(|user| user.id);
         let presented = self.outstanding(&presented, &self.sign(&presented), owner.clone(), now);
-        claims.rotate_in_place(&settings.rules, now, settings.refresh_token_lifetime, &self.fresh_jti()?);
+        claims.rotate_in_place(&settings.rules, now, lifetimes.refresh, &self.fresh_jti()?);
         let successor = self.sign(&claims);
         if is_recorded {
             let (Some(presented), Some(recorded)) = (presented, self.outstanding(&claims, &successor, owner, now))
@@ -160,6 +164,18 @@ impl Authority {
         }
         self.tell(&event, &about);
         Ok(Refreshed { access, refresh: Some(successor) })
+    }
+
+    /// The claims of a refresh token that would be taken now, and whose it is; where there are no sessions.
+    pub(crate) async fn look_alone(&self, token: &str) -> Result<(Claims, Option<User>), Failure> {
+        let now = self.now();
+        let claims = self.decoded(token, now).await?;
+        self.known_client(&claims)?;
+        if let Some(refusal) = self.blacklist_refusal(TokenType::Refresh, &claims).await? {
+            return Err(Failure::Token(refusal));
+        }
+        let user = self.refreshed_by(&claims, now).await?;
+        Ok((claims, user))
     }
 
     /// What is demanded of a refresh token but that it is not void; whose it is.
@@ -187,6 +203,7 @@ impl Authority {
         let settings = &self.settings().simple_jwt;
         let mut claims = self.accept(token, TokenType::Sliding, now).await?;
         check_issuer_is_text(&claims)?;
+        self.check_client(&claims, client)?;
         if self.is_revoked_in_database(&claims, None).await? {
             return Err(Failure::Token(Refusal::Blacklisted));
         }
@@ -196,7 +213,7 @@ impl Authority {
             let user = self.refreshing_user(&claims).await?;
             self.set_declared_claims(&mut claims, user.as_ref()).await?;
         }
-        claims.set_times(now, settings.sliding_token_lifetime);
+        claims.set_times(now, self.lifetimes(&claims).sliding);
         if self.settings().apps.token_blacklist
             && let Some(jti) = self.jti_of(&claims)
             && let Some(refresh_exp) = claims.get(refresh_exp).and_then(to_instant)
@@ -252,7 +269,7 @@ impl Authority {
             return Err(Failure::NotFound);
         }
         let ended = if self.settings().sessions.is_some() {
-            self.log_out_of_family(token, client).await
+            self.log_out_of_family(token, client, ("blacklist", LOGOUT)).await
         } else {
             self.blacklist_alone(token, client).await
         };
@@ -276,6 +293,29 @@ impl Authority {
         Ok(())
     }
 
+    /// Blacklists a sliding token, for as long as it could have been renewed. There has to be the blacklist app.
+    pub(crate) async fn blacklist_sliding(
+        &self,
+        token: &str,
+        claims: &Claims,
+        client: Client<'_>,
+    ) -> Result<(), Failure> {
+        let now = self.now();
+        let settings = &self.settings().simple_jwt;
+        let user = match claims.get(&settings.user_id_claim) {
+            Some(claim) => self.user_of_claim(claim).await?.map(|user| user.id),
+            None => None,
+        };
+        let mut recorded = self.outstanding(claims, token, user, now).ok_or(Failure::UnsupportedTokenType)?;
+        if let Some(end) = claims.get(&settings.sliding_token_refresh_exp_claim).and_then(to_instant) {
+            recorded.expires_at = recorded.expires_at.max(end);
+        }
+        let (Blacklisting::Done | Blacklisting::Already) = self.store().blacklist(&recorded, now).await?;
+        let about = About::client(client).claimed_user(self.claimed_user_id(claims).as_deref());
+        self.tell(&Event::TokenBlacklisted { jti: self.jti_of(claims) }, &about);
+        Ok(())
+    }
+
     /// Credentials to a user that SimpleJWT serves. SimpleJWT 5.5 `default_user_authentication_rule`.
     async fn jwt_login(&self, credentials: Credentials<'_>) -> Result<User, Failure> {
         let about = About::client(credentials.client).account(credentials.username);
@@ -293,21 +333,31 @@ impl Authority {
         Ok(now.is_some_and(|now| now.password == user.password && now.is_active == user.is_active))
     }
 
-    /// The claims of a new token for `user`. SimpleJWT 5.5 `Token.for_user`.
-    pub(crate) async fn issue(&self, class: TokenType, user: &User, now: Timestamp) -> Result<Claims, Failure> {
+    /// The claims of a new token for `user`, and for a registered client where one has asked for it. SimpleJWT 5.5 `Token.for_user`.
+    pub(crate) async fn issue(
+        &self,
+        class: TokenType,
+        user: &User,
+        registered: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Claims, Failure> {
         let settings = &self.settings().simple_jwt;
+        let lifetimes = self.settings().lifetimes_for(registered);
         let lifetime = match class {
             TokenType::Sliding => Lifetime::sliding(
-                settings.sliding_token_lifetime,
+                lifetimes.sliding,
                 &settings.sliding_token_refresh_exp_claim,
-                settings.sliding_token_refresh_lifetime,
+                lifetimes.sliding_refresh,
             ),
-            _ => Lifetime::of(settings.refresh_token_lifetime),
+            _ => Lifetime::of(lifetimes.refresh),
         };
         let mut claims = Claims::for_type(class, &settings.rules, now, &lifetime, &self.fresh_jti()?);
         claims.set(&settings.user_id_claim, Value::from(self.user_id_text(&user.id).await?));
         if settings.check_revoke_token {
             claims.set(&settings.revoke_token_claim, Value::from(password_claim(user)));
+        }
+        if let Some(client) = registered {
+            claims.set(CLIENT_CLAIM, client);
         }
         self.set_declared_claims(&mut claims, Some(user)).await?;
         Ok(claims)

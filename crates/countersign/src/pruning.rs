@@ -118,7 +118,7 @@ impl Pruner {
                 counts.own += deleted;
             }
             self.owners().await?;
-            let (short, long) = self.authority.settings().simple_jwt.marks_until(now);
+            let (short, long) = self.authority.settings().marks_until(now);
             counts.own += self.authority.store().flush_revocations(short, long).await?;
         }
         if self.settings.django_tables && apps.sessions {

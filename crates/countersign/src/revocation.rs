@@ -21,6 +21,7 @@ use crate::settings::{SessionSettings, WhenFeedLost};
 mod check;
 mod feed;
 mod marks;
+mod request;
 mod voided;
 
 pub(crate) use check::{has_begun_by, is_refused, made_at};

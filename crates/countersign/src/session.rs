@@ -22,7 +22,7 @@ use crate::settings::SessionSettings;
 const COALESCED: SignedDuration = SignedDuration::from_secs(60);
 
 /// `end_reason` of a logout.
-const LOGOUT: &str = "logout";
+pub(crate) const LOGOUT: &str = "logout";
 
 /// What a presented token is, and what its session is to be known by.
 struct Guest<'a> {
@@ -46,11 +46,9 @@ impl Authority {
         let now = self.now_stored();
         let mut claims = self.accept_unless_void(token, TokenType::Refresh, now).await?;
         check_issuer_is_text(&claims)?;
+        self.check_client(&claims, client)?;
         let guest = self.guest(&mut claims, client, "refresh", now)?;
-        // What stands against the token is among the facts, and not looked up in memory: there, a mark may be missing for as long as a
-        // read vouches, and a token that named no session, or was marked by itself, would leave with a successor that is marked nowhere.
-        let facts = self.store().family_facts(&guest.presented).await?;
-        let is_revoked = is_refused(&claims, guest.named(), &facts.against);
+        let (facts, is_revoked) = self.known_of(&guest, &claims).await?;
         let verdict = guest.rule.judge(&facts, guest.is_named, now);
         if let Verdict::Refuse(why) | Verdict::End(why) = verdict {
             return self.turn_away(guest, why, matches!(verdict, Verdict::End(_))).await;
@@ -64,6 +62,32 @@ impl Authority {
             return Ok(self.converged(&guest, &claims, &successor));
         }
         self.refresh_good(guest, claims, user, &facts).await
+    }
+
+    /// What is known of a token's family, and whether something has ended the token. That is among the facts, and not looked up in
+    /// memory: there, a mark may be missing for as long as a read vouches, and a token that named no session, or was marked by itself,
+    /// would leave with a successor that is marked nowhere.
+    async fn known_of(&self, guest: &Guest<'_>, claims: &Claims) -> Result<(FamilyFacts, bool), Failure> {
+        let facts = self.store().family_facts(&guest.presented).await?;
+        let is_revoked = is_refused(claims, guest.named(), &facts.against);
+        Ok((facts, is_revoked))
+    }
+
+    /// The claims of a token that a refresh would take now, for the first time, and whose it is. Nothing is written.
+    ///
+    /// # Errors
+    /// Those of [`refresh`](Self::refresh) by the client that the token was issued to.
+    pub(crate) async fn look_in_family(&self, token: &str) -> Result<(Claims, Option<User>), Failure> {
+        let now = self.now_stored();
+        let mut claims = self.accept_unless_void(token, TokenType::Refresh, now).await?;
+        check_issuer_is_text(&claims)?;
+        self.known_client(&claims)?;
+        let guest = self.guest(&mut claims, Client::default(), "introspect", now)?;
+        let (facts, is_revoked) = self.known_of(&guest, &claims).await?;
+        let is_good = guest.rule.judge(&facts, guest.is_named, now) == Verdict::Good;
+        drop(guest);
+        let user = self.refreshing_user(&claims).await?;
+        if is_good && !is_revoked { Ok((claims, user)) } else { Err(Failure::Token(Refusal::Blacklisted)) }
     }
 
     /// A token that was good a moment ago: exchanged, if that is still so; else decided again, alone in its family, and carried
@@ -152,7 +176,7 @@ impl Authority {
                     self.tell(&Event::RefreshUnrecordedAccepted { jti }, &guest.about());
                 }
                 let session = facts.session.ok_or(Failure::Token(Refusal::Blacklisted))?;
-                let successor = self.successor(&guest.rule, &guest.presented, &session, now);
+                let successor = self.successor(&guest.rule, &guest.presented, &claims, &session, now);
                 self.session_counts().rotated();
                 self.tell_refresh(&guest);
                 Ok(self.given(&guest, &claims, &successor))
@@ -201,12 +225,18 @@ impl Authority {
     }
 
     /// [`blacklist`](Self::blacklist) where there are sessions: the end of the whole session. The holder of a token that was
-    /// exchanged a moment ago, whose answer was lost, may end it too.
-    pub(crate) async fn log_out_of_family(&self, token: &str, client: Client<'_>) -> Result<(), Failure> {
+    /// exchanged a moment ago, whose answer was lost, may end it too. `at` is what was asked for, `reason` stands in the session's
+    /// `end_reason`.
+    pub(crate) async fn log_out_of_family(
+        &self,
+        token: &str,
+        client: Client<'_>,
+        (at, reason): (&'static str, &'static str),
+    ) -> Result<(), Failure> {
         let now = self.now_stored();
         let text = self.accept_unless_void(token, TokenType::Refresh, now).await?;
         let mut claims = text.clone();
-        let mut guest = self.guest(&mut claims, client, "blacklist", now)?;
+        let mut guest = self.guest(&mut claims, client, at, now)?;
         let user = match claims.get(&self.settings().simple_jwt.user_id_claim) {
             Some(claim) => self.user_of_claim(claim).await?.map(|user| user.id),
             None => None,
@@ -214,7 +244,8 @@ impl Authority {
         if !guest.is_named {
             guest.presented.begins = self.session_of(&claims, &guest.presented, user.as_ref(), now);
         }
-        let recorded = self.outstanding(&text, &self.sign(&text), user, now);
+        let has_blacklist = self.settings().apps.token_blacklist;
+        let recorded = if has_blacklist { self.outstanding(&text, &self.sign(&text), user, now) } else { None };
         let (authority, rule, is_named) = (self.clone(), guest.rule.clone(), guest.is_named);
         let (about, jti) = (guest.about().into_static(), guest.presented.jti.clone());
         let ((verdict, told), outcome) = self
@@ -224,9 +255,9 @@ impl Authority {
                 let mut told = Vec::new();
                 let step = match &verdict {
                     Verdict::Good | Verdict::Again(_) => {
-                        told.extend(authority.audit().entry(&Event::SessionEnded { reason: LOGOUT }, &about, now));
+                        told.extend(authority.audit().entry(&Event::SessionEnded { reason }, &about, now));
                         let events = authority.audit().rows(&told);
-                        FamilyStep::End { reason: LOGOUT, at: now, token: recorded.map(Box::new), events }
+                        FamilyStep::End { reason, at: now, token: recorded.map(Box::new), events }
                     }
                     Verdict::End(why) => {
                         told = authority.ending(*why, &jti, &about, now);
@@ -384,7 +415,7 @@ impl Authority {
         session: &SessionFacts,
         now: Timestamp,
     ) -> FamilyStep {
-        let successor = self.successor(rule, presented, session, now);
+        let successor = self.successor(rule, presented, claims, session, now);
         let next = self.next_claims(claims, &successor);
         let (Some(old), Some(new)) = (
             self.outstanding(claims, &self.sign(claims), owner.clone(), now),
@@ -403,16 +434,23 @@ impl Authority {
     }
 
     /// The successor of a token exchanged at `now`: never to outlive the session.
-    fn successor(&self, rule: &Rule, presented: &Presented, session: &SessionFacts, now: Timestamp) -> Successor {
-        let jwt = &self.settings().simple_jwt;
+    fn successor(
+        &self,
+        rule: &Rule,
+        presented: &Presented,
+        claims: &Claims,
+        session: &SessionFacts,
+        now: Timestamp,
+    ) -> Successor {
+        let lifetimes = self.lifetimes(claims);
         let end = rule.absolute_end(session).map_or(i64::MAX, Timestamp::as_second);
         let until = |lifetime| later(now, lifetime).as_second().min(end);
         Successor {
             jti: self.family_keys().map(|keys| keys.successor_of(&presented.jti)).unwrap_or_default(),
             rotated_at: now,
             iat: now.as_second(),
-            exp: until(jwt.refresh_token_lifetime),
-            access_exp: until(jwt.access_token_lifetime),
+            exp: until(lifetimes.refresh),
+            access_exp: until(lifetimes.access),
         }
     }
 
@@ -451,7 +489,7 @@ impl Authority {
     ) -> Result<String, Failure> {
         let jwt = &self.settings().simple_jwt;
         let mut access =
-            claims.access_from_refresh(&jwt.rules, guest.now, jwt.access_token_lifetime, &self.fresh_jti()?);
+            claims.access_from_refresh(&jwt.rules, guest.now, self.lifetimes(claims).access, &self.fresh_jti()?);
         if let Some(end) = session.and_then(|session| guest.rule.absolute_end(session)) {
             cap(&mut access, end);
         }
@@ -468,9 +506,9 @@ impl Authority {
 
     /// Until when a row about a refresh token is of use: until no access token that it bought is accepted either.
     fn kept_until(&self, claims: &Claims) -> Timestamp {
-        let jwt = &self.settings().simple_jwt;
+        let leeway = self.settings().simple_jwt.rules.leeway;
         let expiry = claims.get("exp").and_then(to_instant).unwrap_or(Timestamp::MAX);
-        later(expiry, jwt.access_token_lifetime.saturating_add(jwt.rules.leeway))
+        later(expiry, self.lifetimes(claims).access.saturating_add(leeway))
     }
 
     /// The instant, no finer than the database keeps it: what is computed from it can then be computed again.

@@ -11,9 +11,10 @@ use countersign_formats::native_token::NativePrefix;
 use countersign_formats::password::Hashers;
 use countersign_store::InstalledApps;
 use http::HeaderName;
+use jiff::SignedDuration;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
 
+pub use crate::clients::{CLIENT_CLAIM, MOST_SECRETS, RegisteredClient};
 pub use crate::declared_claims::{ClaimSource, DeclaredClaim};
 pub use crate::throttle::{LoginLimits, ThrottlingSettings};
 pub use countersign_lanes::{Backend, Backends};
@@ -49,6 +50,8 @@ pub struct Settings {
     pub native_tokens: Option<NativeTokenSettings>,
     /// What tokens say of a user beyond SimpleJWT's claims, in this order.
     pub claims: Vec<DeclaredClaim>,
+    /// The registered clients.
+    pub clients: Vec<RegisteredClient>,
     /// Who is told what happened.
     pub audit: AuditSettings,
 }
@@ -183,6 +186,7 @@ impl Settings {
             throttling: ThrottlingSettings::default(),
             native_tokens: None,
             claims: Vec::new(),
+            clients: Vec::new(),
         }
     }
 }
@@ -384,29 +388,6 @@ impl SimpleJwt {
             revoke_token_claim: "hash_password".to_owned(),
             check_user_is_active: true,
         }
-    }
-
-    /// The longest life of a token that opens a protected path, leeway included.
-    #[must_use]
-    pub fn longest_access(&self) -> SignedDuration {
-        let lifetimes = self.auth_token_classes.iter().map(|class| match class {
-            TokenType::Refresh => self.refresh_token_lifetime,
-            TokenType::Sliding => self.sliding_token_lifetime,
-            _ => self.access_token_lifetime,
-        });
-        let longest = lifetimes.max().unwrap_or_default().max(self.access_token_lifetime);
-        // `iat` and `exp` are rounded down to seconds.
-        longest.saturating_add(self.rules.leeway).saturating_add(SignedDuration::from_secs(1))
-    }
-
-    /// Up to when marks on what has ended are of no use at `now`: those on sessions and on single tokens, then all others. With a
-    /// day and a month to spare, for settings that were others, and clocks that are wrong.
-    #[must_use]
-    pub fn marks_until(&self, now: Timestamp) -> (Timestamp, Timestamp) {
-        let longest = self.refresh_token_lifetime.max(self.sliding_token_refresh_lifetime).max(self.longest_access());
-        let before = |length: SignedDuration| now.checked_sub(length).unwrap_or(Timestamp::MIN);
-        let (day, month) = (SignedDuration::from_hours(24), SignedDuration::from_hours(30 * 24));
-        (before(self.longest_access().saturating_add(day)), before(longest.saturating_add(month)))
     }
 
     /// The challenge of SimpleJWT's views and of `JWTAuthentication`: `Bearer realm="api"`.

@@ -81,7 +81,7 @@ fn main() {
     }
 }
 
-/// Runs a second, in one turn.
+/// Times a second that it can be done, in one turn.
 fn rate(mut work: impl FnMut()) -> f64 {
     let begun = Instant::now();
     let mut runs = 0_u32;

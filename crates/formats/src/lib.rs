@@ -1,6 +1,7 @@
 //! The byte formats of Django, DRF and SimpleJWT, as pure functions: bytes, keys, `now` and random bytes in; a value or an
 //! error out. No clock, no randomness, no I/O, no SQL, no HTTP types.
 
+pub mod client_secret;
 pub mod csrf;
 pub mod django_session;
 pub mod django_signing;

@@ -21,6 +21,7 @@ mod fields;
 mod file_name;
 pub(crate) mod forms;
 mod multipart;
+mod parameters;
 mod single_byte;
 
 use std::fmt;
@@ -35,6 +36,7 @@ use charset::{Charset, Lookup};
 
 pub use fields::{CharField, FieldError, FieldErrors, Fields, read_fields};
 pub use multipart::MultipartError;
+pub use parameters::{Parameters, ParametersError, form_decoded};
 
 /// A form in which a view takes bodies. Each view lists its own, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -3,19 +3,9 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use crate::mutate::Mutator;
 use crate::targets::Target;
-
-/// How long to go on after the seeds.
-#[derive(Clone, Copy, Debug)]
-pub enum Budget {
-    /// So many mutations.
-    Runs(u64),
-    /// As many as fit.
-    Time(Duration),
-}
 
 /// An input for which an invariant does not hold.
 #[derive(Clone, Debug)]
@@ -37,25 +27,19 @@ pub fn seeds(folder: &Path) -> io::Result<Vec<Vec<u8>>> {
     files.iter().map(std::fs::read).collect()
 }
 
-/// Runs the seeds, then mutations of them; says how many inputs that were. The same `number` makes the same mutations.
+/// Runs the seeds, then so many mutations of them; says how many inputs that were. The same `number` makes the same mutations.
 ///
 /// # Errors
 /// The first [`Finding`].
-pub fn fuzz(target: &Target, seeds: &[Vec<u8>], budget: Budget, number: u64) -> Result<u64, Finding> {
+pub fn fuzz(target: &Target, seeds: &[Vec<u8>], mutations: u64, number: u64) -> Result<u64, Finding> {
     let mut runs = 0;
     for seed in seeds {
         run(target, seed)?;
         runs += 1;
     }
     let mut mutator = Mutator::new(number);
-    let start = Instant::now();
-    let mut mutations = 0;
-    while match budget {
-        Budget::Runs(most) => mutations < most,
-        Budget::Time(most) => start.elapsed() < most,
-    } {
+    for _ in 0..mutations {
         run(target, &mutator.mutate(seeds, target.words))?;
-        mutations += 1;
     }
     Ok(runs + mutations)
 }

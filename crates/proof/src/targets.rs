@@ -9,6 +9,7 @@ mod database_url;
 mod forwarded;
 mod json;
 mod jwt;
+mod key;
 mod knox;
 mod negotiation;
 mod password;
@@ -32,6 +33,7 @@ pub struct Target {
 pub const TARGETS: &[Target] = &[
     authorization::TARGET,
     jwt::TARGET,
+    key::TARGET,
     password::TARGET,
     json::TARGET,
     body::TARGET,

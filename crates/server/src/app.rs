@@ -1,6 +1,6 @@
 //! A server put together from its configuration, and the loop that accepts connections.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use countersign::clock::{Clock, Entropy, SystemClock, SystemEntropy};
 use countersign::settings::ClaimSource;
-use countersign::{Authority, Scheme};
+use countersign::{Accepted, Authority, Scheme};
 use countersign_store::{Store, TokenTable};
 use http::HeaderValue;
 use hyper::server::conn::http1;
@@ -19,8 +19,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::config::{Config, Pruning, Resource, SchemeChoice};
+use crate::config::{Challenge, Config, Pruning, Resource, SchemeChoice};
 use crate::database::{SESSIONS_OFF, TRIGGERS_MISSING};
+use crate::endpoints::Endpoint;
 use crate::head_timer::HeadTimer;
 use crate::jwk_url::JwkUrl;
 use crate::ladder::{Follower, note_seen};
@@ -103,10 +104,16 @@ impl App {
             None => None,
         };
         let (mut views, mut members) = (HashMap::new(), HashMap::new());
+        let refreshes = config.resources.iter().any(|resource| resource.endpoint == Endpoint::TokenRefresh);
         for resource in config.resources {
             let (path, names_one) = (resource.path.clone(), resource.names_one);
             let table = if names_one { &mut members } else { &mut views };
             table.insert(path, view(&authority, resource)?);
+        }
+        let schemes = [&views, &members].into_iter().flat_map(HashMap::values).flat_map(|view: &View| &view.schemes);
+        let accepted = Accepted { schemes: distinct(schemes), refreshes };
+        for view in views.values_mut().filter(|view| view.endpoint.right().is_some()) {
+            view.accepted = accepted.clone();
         }
         let routes = Routes {
             authority: authority.clone(),
@@ -253,6 +260,15 @@ fn is_the_clients(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset)
 }
 
+/// Each scheme once, in an order that does not depend on paths.
+fn distinct<'s>(schemes: impl Iterator<Item = &'s Scheme>) -> Vec<Scheme> {
+    let key = |scheme: &Scheme| match scheme {
+        Scheme::Token { keyword, table } => (scheme.name(), keyword.clone(), table.name().to_owned()),
+        _ => (scheme.name(), String::new(), String::new()),
+    };
+    schemes.map(|scheme| (key(scheme), scheme.clone())).collect::<BTreeMap<_, _>>().into_values().collect()
+}
+
 /// The token tables that the authentication classes of all paths name, each once.
 pub(crate) async fn token_tables(store: &Store, resources: &[Resource]) -> anyhow::Result<Vec<TokenTable>> {
     let mut tables: Vec<TokenTable> = Vec::new();
@@ -291,12 +307,18 @@ fn view(authority: &Authority, resource: Resource) -> anyhow::Result<View> {
             SchemeChoice::Native => Scheme::Native,
         });
     }
-    let challenge = if resource.challenges_as_jwt {
-        Some(authority.settings().simple_jwt.challenge())
-    } else {
-        authority.challenge(&view.schemes)
+    let first = || authority.challenge(&view.schemes);
+    let (challenge, refusal) = match resource.challenge {
+        Challenge::FirstScheme => (first(), None),
+        Challenge::SimpleJwt => (Some(authority.settings().simple_jwt.challenge()), None),
+        Challenge::Clients => (Some("Basic realm=\"api\"".to_owned()), None),
+        Challenge::Bearer => match authority.bearer_challenge(&view.schemes) {
+            Some(bearer) => (Some(bearer.clone()), Some(format!("{bearer}, error=\"invalid_token\""))),
+            None => (first(), None),
+        },
     };
-    view.challenge = challenge.map(|challenge| HeaderValue::from_str(&challenge)).transpose()?;
+    let header = |challenge: Option<String>| challenge.map(|challenge| HeaderValue::from_str(&challenge)).transpose();
+    (view.challenge, view.refusal) = (header(challenge)?, header(refusal)?);
     view.permissions = resource.permissions;
     Ok(view)
 }

@@ -1,6 +1,7 @@
 //! The command line: Django's command names, one file a family.
 
 mod adopt;
+mod clients;
 mod demo;
 mod doctor;
 mod events;
@@ -72,6 +73,9 @@ enum Command {
     /// Go from one signing key to the next without a logout, or end one at once.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// Make secrets for clients that ask about tokens.
+    #[command(subcommand)]
+    Clients(clients::ClientsCommand),
     /// Check the configuration, and nothing else.
     Check,
     /// Check configuration, database and clock for silent faults. Exit code 0: none, 1: warnings, 2: errors.
@@ -149,6 +153,7 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Events(args) => small_runtime()?.block_on(events::events(&source.load(None)?, &args))?,
         Command::Sessions(command) => small_runtime()?.block_on(sessions::sessions(source.load(None)?, &command))?,
         Command::Keys(command) => small_runtime()?.block_on(keys::keys(&source.load(None)?, command))?,
+        Command::Clients(command) => clients::clients(&command)?,
         Command::Check => {
             warn(&source.load(None)?);
             println!("The configuration holds together.");

@@ -3,6 +3,7 @@
 
 mod audit;
 mod claims;
+mod clients;
 mod database;
 mod django_sessions;
 mod duration;
@@ -86,10 +87,23 @@ pub(crate) struct Resource {
     pub throttles: Vec<Throttle>,
     pub renderers: Vec<Renderer>,
     pub parsers: Vec<Parser>,
-    /// SimpleJWT's views have no authentication, yet challenge with its word.
-    pub challenges_as_jwt: bool,
+    /// What a 401 names.
+    pub challenge: Challenge,
     /// Whether it stands at every path of one more segment, which names what it is about.
     pub names_one: bool,
+}
+
+/// What the `WWW-Authenticate` of a 401 names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Challenge {
+    /// The first scheme, as in DRF.
+    FirstScheme,
+    /// SimpleJWT's word: its views have no authentication, yet challenge.
+    SimpleJwt,
+    /// The first scheme that takes bearer tokens, and what was wrong (RFC 6750 §3): paths that Django does not have.
+    Bearer,
+    /// How clients prove who they are (RFC 6749 §5.2).
+    Clients,
 }
 
 /// `sessions.enabled` and `audit.table`: whether what needs our own tables is on.
@@ -249,6 +263,10 @@ mod tests {
         let config = Config::load(Some(file.clone()), &overrides).expect("accepted");
         assert_eq!(config.database.url.to_string(), "sqlite:b.db");
         assert_eq!(config.warnings, [""; 0]);
+        overrides.environment.push(variable("COUNTERSIGN_CLIENTS", "[{ id = \"app\" }]"));
+        overrides.environment.push(variable("COUNTERSIGN_AUDIT__LOG", "false"));
+        let config = Config::load(Some(file.clone()), &overrides).expect("accepted");
+        assert_eq!((config.warnings.len(), config.settings.clients.len(), config.settings.audit.log), (0, 1, false));
         overrides.environment.push(variable("COUNTERSIGN_SECRET_KEY_FILE", "/nowhere/key"));
         let refusal = Config::load(Some(file), &overrides).expect_err("two of one layer").to_string();
         assert!(refusal.contains("keep one of the two"), "{refusal}");

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use countersign::{Authority, Client, Credentials, Failure, Identity, Scheme, SessionInfo, Settings};
+use countersign::{Authority, Client, ClientRight, Credentials, Failure, Identity, Scheme, SessionInfo, Settings};
 use countersign_formats::drf_datetime::DateTimeFormat;
 use countersign_formats::json::{Object, Value};
 use countersign_formats::password::Password;
@@ -53,6 +53,10 @@ pub(crate) enum Endpoint {
         /// All but the one that the client shows.
         but_here: bool,
     },
+    /// Says what a token is worth, to registered clients.
+    Introspect,
+    /// Ends a token for a registered client.
+    Revoke,
     /// Says who the client is.
     Whoami,
     /// A declared resource with an answer of its own.
@@ -69,6 +73,8 @@ pub(crate) enum Endpoint {
 pub(crate) enum Answer {
     /// Nothing to say.
     Empty,
+    /// Nothing to say, with status 200 (RFC 7009 §2.2).
+    Done,
     /// Rendered in the format the client accepts.
     Json(Value),
     /// Sent as it is.
@@ -99,9 +105,28 @@ impl Endpoint {
             | Self::Sessions
             | Self::EndSession
             | Self::LogoutEverywhere { .. }
+            | Self::Introspect
+            | Self::Revoke
             | Self::Whoami
             | Self::Fixed { .. } => Vec::new(),
         }
+    }
+
+    /// What a registered client has to be allowed to do who asks for this; `None` where users ask.
+    pub(crate) fn right(&self) -> Option<ClientRight> {
+        match self {
+            Self::Introspect => Some(ClientRight::Introspect),
+            Self::Revoke => Some(ClientRight::Revoke),
+            _ => None,
+        }
+    }
+
+    /// Whether a request may say for which registered client tokens are to be: a login, or a refresh.
+    pub(crate) fn may_name_client(&self) -> bool {
+        matches!(
+            self,
+            Self::TokenObtainPair | Self::TokenRefresh | Self::TokenObtainSliding | Self::TokenRefreshSliding
+        )
     }
 
     /// The answer of a view that only says what is known already; `None` where there is [work](Self::answer) to do.
@@ -187,7 +212,8 @@ impl Endpoint {
             Self::Sessions | Self::EndSession | Self::LogoutEverywhere { .. } => {
                 return Box::pin(self.sessions(authority, identity, &visit)).await;
             }
-            Self::Whoami | Self::Fixed { .. } => {} // answered at once
+            // By whom they are asked; answered at once.
+            Self::Introspect | Self::Revoke | Self::Whoami | Self::Fixed { .. } => {}
         }
         Ok(Answer::Json(Value::Object(body)))
     }
@@ -241,6 +267,8 @@ impl Endpoint {
             Self::EndSession => "Ends a session.",
             Self::LogoutEverywhere { but_here: false } => "Ends all sessions of the user.",
             Self::LogoutEverywhere { but_here: true } => "Ends all sessions of the user but the client's own.",
+            Self::Introspect => "Says what a token is worth now.",
+            Self::Revoke => "Ends a token.",
             Self::Whoami => "Says who the client is.",
             Self::Fixed { .. } => "",
         }

@@ -10,7 +10,7 @@ use countersign::{Authority, KeyRing, LadderKey, LadderKeys};
 use countersign_formats::jwt::{Algorithm, SigningKey};
 use countersign_formats::key_encryption::KeyEncryptionKey;
 use countersign_store::{KeyRow, Store};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// `[keys]`.
 #[derive(Clone, Debug)]
@@ -19,6 +19,14 @@ pub(crate) struct LadderSettings {
     pub encryption_key: Option<Arc<KeyEncryptionKey>>,
     /// How often the ladder is read.
     pub reload: Duration,
+}
+
+impl LadderSettings {
+    /// How long it takes until every node has read a step (one interval), and has noted whom it saw since (another); a third is for
+    /// the database to answer.
+    pub(crate) fn noted_within(&self) -> SignedDuration {
+        SignedDuration::try_from(self.reload.saturating_mul(3)).unwrap_or(SignedDuration::MAX)
+    }
 }
 
 /// What a private part is sealed for: it opens for no other key.
@@ -119,10 +127,14 @@ impl Follower {
     }
 }
 
-/// Writes who was seen with tokens of keys that sign no longer.
+/// Writes who was seen with tokens of keys that sign no longer. What could not be written waits for the next time.
 pub(crate) async fn note_seen(store: &Store, authority: &Authority) -> Result<(), countersign_store::StoreError> {
+    let mut noted = Ok(());
     for seen in authority.key_ring().take_seen() {
-        store.note_key_uses(seen.kid, seen.uses).await?;
+        if let Err(error) = store.note_key_uses(seen.kid.clone(), seen.uses.clone()).await {
+            authority.key_ring().put_back_seen(seen);
+            noted = Err(error);
+        }
     }
-    Ok(())
+    noted
 }

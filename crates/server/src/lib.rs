@@ -13,6 +13,7 @@ mod head_timer;
 mod jwk_url;
 mod ladder;
 mod location;
+mod oauth;
 mod pages;
 mod probes;
 mod pruning;

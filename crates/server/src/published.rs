@@ -22,9 +22,18 @@ pub(crate) enum Published {
     Metadata(String),
 }
 
+/// The paths of endpoints for registered clients, where they are.
+#[derive(Debug)]
+pub(crate) struct ForClients<'p> {
+    /// RFC 7662.
+    pub(crate) introspection: Option<&'p str>,
+    /// RFC 7009.
+    pub(crate) revocation: Option<&'p str>,
+}
+
 impl Published {
     /// The metadata (RFC 8414 §2) of the server that `issuer` names. It has no OAuth grants.
-    pub(crate) fn metadata(issuer: &str, key_set_path: Option<&str>) -> Self {
+    pub(crate) fn metadata(issuer: &str, key_set_path: Option<&str>, for_clients: &ForClients<'_>) -> Self {
         let base = issuer.trim_end_matches('/');
         let mut document = serde_json::json!({
             "issuer": issuer,
@@ -34,6 +43,12 @@ impl Published {
         });
         if let Some(path) = key_set_path {
             document["jwks_uri"] = format!("{base}{path}").into();
+        }
+        let endpoints = [("introspection", for_clients.introspection), ("revocation", for_clients.revocation)];
+        for (name, path) in endpoints.into_iter().filter_map(|(name, path)| Some((name, path?))) {
+            document[format!("{name}_endpoint")] = format!("{base}{path}").into();
+            document[format!("{name}_endpoint_auth_methods_supported")] =
+                serde_json::json!(["client_secret_basic", "client_secret_post"]);
         }
         Self::Metadata(document.to_string())
     }

@@ -4,10 +4,14 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use countersign::{Authority, Caller, Client, ClientAddress, Failure, Identity, Permission, Scheme, ThrottlePolicy};
+use countersign::{
+    Accepted, Authority, Caller, Client, ClientAddress, Failure, Identity, Permission, Scheme, ThrottlePolicy,
+};
 use countersign_formats::json::{self, Object, Style, Value};
 use countersign_formats::negotiation::{NegotiationError, Renderer, Selected, format_from_query, select_renderer};
-use countersign_formats::request_body::{BodyError, CharField, Limits, Parser, parse, read_fields};
+use countersign_formats::request_body::{
+    BodyError, CharField, Fields, Limits, Parameters, ParametersError, Parser, parse, read_fields,
+};
 use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, COOKIE, RETRY_AFTER, USER_AGENT, VARY, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -15,6 +19,7 @@ use hyper::body::Bytes;
 
 use crate::client::{NumProxies, TrustedProxies};
 use crate::endpoints::{Answer, Endpoint, FieldText, Visit};
+use crate::oauth;
 use crate::pages;
 use crate::routes::{Body, RequestBody, html_page, joined_header};
 use crate::security_headers::{no_store, with_security_headers};
@@ -54,6 +59,10 @@ pub(crate) struct View {
     pub schemes: Vec<Scheme>,
     /// The challenge of a 401; `None` makes it a 403.
     pub challenge: Option<HeaderValue>,
+    /// The challenge of a 401 for credentials that are refused, where it says so (RFC 6750 §3); else the same.
+    pub refusal: Option<HeaderValue>,
+    /// What all views accept, where this one is asked about it.
+    pub accepted: Accepted,
     /// All must agree.
     pub permissions: Vec<Permission>,
     /// How often it may be asked.
@@ -102,6 +111,8 @@ impl View {
             methods,
             schemes: Vec::new(),
             challenge: None,
+            refusal: None,
+            accepted: Accepted::default(),
             permissions: Vec::new(),
             throttles,
             renderers,
@@ -203,7 +214,7 @@ impl View {
         settings: &ViewSettings,
         request: &mut Request<RequestBody>,
     ) -> Result<Option<FieldText>, Failure> {
-        let body = collect(request, settings).await?;
+        let body = collect(request, settings, settings.limits.memory).await?;
         *request.body_mut() = RequestBody::Right(Full::new(body.clone()));
         let content_type = joined_header(request.headers(), &CONTENT_TYPE);
         let parsed = parse(content_type.as_deref(), &body, &[Parser::Form, Parser::Multipart], &settings.limits);
@@ -242,15 +253,28 @@ impl View {
         // On the heap, so that the future of a check stays small: it is moved for every request.
         Box::pin(async {
             let agent = request.headers().get(USER_AGENT).cloned();
-            let client = Client { address: address.into(), agent: agent.as_ref().map(HeaderValue::as_bytes) };
+            let agent = agent.as_ref().map(HeaderValue::as_bytes);
+            let mut client = Client { agent, ..Client::from(ClientAddress::from(address)) };
+            if let Some(right) = self.endpoint.right() {
+                let parameters = read_parameters(settings, request).await?;
+                return oauth::answer(authority, right, request.headers(), &parameters, &self.accepted, client).await;
+            }
             let fields = self.endpoint.fields(authority.settings());
             let (values, device_name) = match fields[..] {
                 // Its view never looks at the body, so that nothing in it is refused.
                 [] if self.endpoint == Endpoint::KnoxLogin => {
-                    (Vec::new(), self.read_body(settings, &fields, request).await.ok().and_then(|read| read.1))
+                    let read = self.read_body(settings, request).await.ok();
+                    (Vec::new(), read.and_then(|given| text_of(&given, "device_name")))
                 }
                 [] => (Vec::new(), None),
-                _ => self.read_body(settings, &fields, request).await?,
+                _ => {
+                    let given = self.read_body(settings, request).await?;
+                    let values = read_fields(&given, &fields).map_err(Failure::Fields)?;
+                    if self.endpoint.may_name_client() {
+                        client.registered = named_client(authority, &given, client)?;
+                    }
+                    (values, text_of(&given, "device_name"))
+                }
             };
             let visit = Visit {
                 method: request.method(),
@@ -266,21 +290,12 @@ impl View {
         .await
     }
 
-    /// Body to field values, in the order of `fields`, and what the client calls its device, if it says.
-    async fn read_body(
-        &self,
-        settings: &ViewSettings,
-        fields: &[CharField<'_>],
-        request: &mut Request<RequestBody>,
-    ) -> Result<(Vec<FieldText>, Option<FieldText>), Failure> {
-        let body = collect(request, settings).await?;
+    /// Body to fields.
+    async fn read_body(&self, settings: &ViewSettings, request: &mut Request<RequestBody>) -> Result<Fields, Failure> {
+        let body = collect(request, settings, settings.limits.memory).await?;
         let content_type = joined_header(request.headers(), &CONTENT_TYPE);
         let data = parse(content_type.as_deref(), &body, &self.parsers, &settings.limits).map_err(body_failure)?;
-        let fields_given = data.into_fields().map_err(|error| Failure::NonField(error.to_string()))?;
-        let values = read_fields(&fields_given, fields).map_err(Failure::Fields)?;
-        let device_name = CharField { name: "device_name", trim: true };
-        let device_name = read_fields(&fields_given, &[device_name]).ok().and_then(|mut values| values.pop());
-        Ok((values, device_name))
+        data.into_fields().map_err(|error| Failure::NonField(error.to_string()))
     }
 
     /// The OPTIONS answer. DRF 3.18 `SimpleMetadata`.
@@ -306,7 +321,8 @@ impl View {
     fn render(&self, settings: &ViewSettings, selected: Selected, outcome: &Outcome) -> Response<Body> {
         let style = Style { indent: selected.indent, ..settings.style };
         let (status, body) = match &outcome.result {
-            Ok(Answer::Empty) => return self.empty(selected, outcome),
+            Ok(Answer::Empty) => return self.empty(StatusCode::NO_CONTENT, selected, outcome),
+            Ok(Answer::Done) => return self.empty(StatusCode::OK, selected, outcome),
             Ok(Answer::Json(value)) => (StatusCode::OK, json::render(value, style)),
             Ok(Answer::Fixed { content_type, body }) => {
                 let mut response = self.response(body.clone(), selected.renderer, outcome.read_session);
@@ -340,7 +356,7 @@ impl View {
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
         }
         if status == StatusCode::UNAUTHORIZED
-            && let Some(challenge) = &self.challenge
+            && let Some(challenge) = self.challenge(outcome)
         {
             response.headers_mut().insert(WWW_AUTHENTICATE, challenge.clone());
         }
@@ -353,12 +369,21 @@ impl View {
         response
     }
 
-    /// 204: the view's headers and nothing else.
-    fn empty(&self, selected: Selected, outcome: &Outcome) -> Response<Body> {
+    /// The view's headers and nothing else.
+    fn empty(&self, status: StatusCode, selected: Selected, outcome: &Outcome) -> Response<Body> {
         let mut response = self.response(String::new(), selected.renderer, outcome.read_session);
-        *response.status_mut() = StatusCode::NO_CONTENT;
+        *response.status_mut() = status;
         response.headers_mut().remove(CONTENT_TYPE);
+        if status == StatusCode::OK {
+            no_store(&mut response);
+        }
         response
+    }
+
+    /// What a 401 names: what was wrong, if credentials were shown and the view says so.
+    fn challenge(&self, outcome: &Outcome) -> Option<&HeaderValue> {
+        let is_shown = !matches!(outcome.result, Err(Failure::NotAuthenticated));
+        self.refusal.as_ref().filter(|_| is_shown).or(self.challenge.as_ref())
     }
 
     /// 401 where the first scheme has a challenge, else 403.
@@ -391,10 +416,33 @@ impl View {
     }
 }
 
-/// The whole body, bounded in size and time; none is left.
-async fn collect(request: &mut Request<RequestBody>, settings: &ViewSettings) -> Result<Bytes, Failure> {
+/// A text that a request may say beside its view's fields.
+fn text_of(given: &Fields, name: &str) -> Option<FieldText> {
+    read_fields(given, &[CharField { name, trim: true }]).ok().and_then(|mut values| values.pop())
+}
+
+/// The id of the registered client that a login or a refresh is for. What is there and no text names none that is known.
+fn named_client<'a>(authority: &'a Authority, given: &Fields, client: Client<'_>) -> Result<Option<&'a str>, Failure> {
+    let said = |name: &str| given.contains(name).then(|| text_of(given, name).unwrap_or_default());
+    let (id, secret) = (said("client_id"), said("client_secret"));
+    let id = id.as_ref().map(|id| id.as_str());
+    let named = authority.named_client(id, secret.as_ref().map(|secret| secret.as_str()), client)?;
+    Ok(named.map(|client| client.id.as_str()))
+}
+
+/// The parameters of a request by a registered client.
+async fn read_parameters(settings: &ViewSettings, request: &mut Request<RequestBody>) -> Result<Parameters, Failure> {
+    let malformed = |error: ParametersError| Failure::InvalidRequest(error.message());
+    let body = collect(request, settings, oauth::LIMITS.memory).await;
+    let body = body.map_err(|_| malformed(ParametersError::TooLarge))?;
+    let content_type = joined_header(request.headers(), &CONTENT_TYPE);
+    Parameters::parse(content_type.as_deref(), &body, &oauth::LIMITS).map_err(malformed)
+}
+
+/// The whole body, of `most` bytes, bounded in time; none is left.
+async fn collect(request: &mut Request<RequestBody>, settings: &ViewSettings, most: usize) -> Result<Bytes, Failure> {
     let body = std::mem::replace(request.body_mut(), RequestBody::Right(Full::default()));
-    let limited = Limited::new(body, settings.limits.memory);
+    let limited = Limited::new(body, most);
     match tokio::time::timeout(settings.body_timeout, limited.collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(_)) | Err(_) => Err(Failure::BadRequestPage),

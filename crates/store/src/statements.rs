@@ -41,7 +41,7 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
     rendered.extend(users.permissions.clone().map(|text| ("permissions", text)));
     rendered.extend(users.groups.clone().map(|text| ("groups", text)));
     if apps.authtoken {
-        let TokenStatements { owner, key_of_user, insert, delete, delete_some, of_user, .. } =
+        let TokenStatements { owner, key_of_user, insert, delete, delete_some, delete_key, of_user, .. } =
             TokenStatements::of(DEFAULT_TABLE, users, true);
         rendered.extend([
             ("owner", owner),
@@ -49,6 +49,7 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
             ("insert", insert),
             ("delete", delete),
             ("delete_some", delete_some),
+            ("delete_key", delete_key),
             ("of_user", of_user),
         ]);
     }

@@ -10,7 +10,7 @@ use crate::driver::{Sharing, TableName, Transaction, quoted};
 use crate::remembered::Remembered;
 use crate::user_table::UserTable;
 use crate::value::Row;
-use crate::{Device, Store, StoreError, TokenRow, User, UserId};
+use crate::{Device, EventRow, Store, StoreError, TokenRow, User, UserId, devices, events};
 
 /// Django's name for the table of `rest_framework.authtoken`.
 pub(crate) const DEFAULT_TABLE: &str = "authtoken_token";
@@ -38,6 +38,8 @@ pub(crate) struct TokenStatements {
     pub(crate) delete: String,
     /// No keys of anybody any more, some of them: primary key of the token table.
     pub(crate) delete_some: String,
+    /// One key is void: primary key, or the unique index of `key`.
+    pub(crate) delete_key: String,
     /// The row of a user: unique index of `user_id`.
     pub(crate) of_user: String,
     /// Owners by key.
@@ -139,6 +141,38 @@ impl Store {
         self.driver().query_opt(&table.0.of_user, &[user.into()], read).await
     }
 
+    /// Deletes one key, with what is known of where it was used, by the session's id, and with what is told of it; tells whether it was
+    /// there.
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    pub async fn token_end(
+        &self,
+        table: &TokenTable,
+        key: &str,
+        device: Option<String>,
+        told: Vec<EventRow>,
+    ) -> Result<bool, StoreError> {
+        if key.contains('\0') {
+            return Ok(false);
+        }
+        let (table, key) = (table.clone(), Zeroizing::new(key.to_owned()));
+        self.driver()
+            .transaction(Sharing::Grouped, move |mut transaction| {
+                Box::pin(async move {
+                    if let Some(id) = &device {
+                        transaction.execute(devices::FORGET, &[id.as_str().into()]).await?;
+                    }
+                    let is_ended = transaction.execute(&table.0.delete_key, &[key.as_str().into()]).await? > 0;
+                    if is_ended {
+                        events::record(&mut transaction, &told).await?;
+                    }
+                    Ok(is_ended)
+                })
+            })
+            .await
+    }
+
     /// Deletes the user's keys; tells whether there was one.
     ///
     /// # Errors
@@ -198,6 +232,7 @@ impl TokenStatements {
                      SELECT s.key FROM {table} s WHERE s.key > $1 ORDER BY s.key LIMIT $2
                  )"
             ),
+            delete_key: format!("DELETE FROM {table} WHERE key = $1"),
             of_user: format!("SELECT t.key, t.created FROM {table} t WHERE t.user_id = $1"),
             owners: Remembered::default(),
         }

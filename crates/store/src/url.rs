@@ -1,5 +1,6 @@
 //! `database_url`: which database, in the spellings Django projects use (dj-database-url).
 
+mod address;
 mod postgres;
 
 use std::fmt;
@@ -48,11 +49,19 @@ pub enum DatabaseUrlError {
         "the PostgreSQL address has an unknown parameter; a question mark or an ampersand in the password must be written %3F or %26"
     )]
     UnknownParameter,
-    /// An `@` behind the first slash.
-    #[error(
-        "a slash in the password of a PostgreSQL address must be written %2F, an @ in the name of the database %40"
-    )]
+    /// A slash or an `@` behind the first slash.
+    #[error("a slash in the password or in the name of a PostgreSQL database must be written %2F, an @ %40")]
     BareSlash,
+    /// An `@` that does not end the password.
+    #[error(
+        "an @ in the user, the password or a parameter of a PostgreSQL address must be written %40, a question mark in the password %3F"
+    )]
+    BareAt,
+    /// A path that looks like an address.
+    #[error(
+        "an address of PostgreSQL begins with postgresql://, a path with : and @ or with = in it must follow sqlite:"
+    )]
+    NoScheme,
     /// Anything else that keeps a PostgreSQL address from being read.
     #[error("this is no PostgreSQL address; write postgresql://user:password@host:5432/name")]
     BadPostgres,
@@ -118,7 +127,9 @@ impl DatabaseUrl {
             return Err(DatabaseUrlError::Nul);
         }
         let Some((scheme, rest)) = split_scheme(text) else {
-            return Self::from_path(text);
+            // `user:password@host/name`, or libpq's `host=h password=p`: a path would be shown.
+            let is_address = text.contains('=') || text.split_once(':').is_some_and(|(_, rest)| rest.contains('@'));
+            return if is_address { Err(DatabaseUrlError::NoScheme) } else { Self::from_path(text) };
         };
         match scheme.to_ascii_lowercase().as_str() {
             "sqlite" | "sqlite3" => {}
@@ -268,6 +279,9 @@ mod tests {
         }
         for (text, error) in [
             ("mysql://u:p@h/db", DatabaseUrlError::UnsupportedScheme("mysql".into())),
+            ("u:p@h/db", DatabaseUrlError::NoScheme),
+            ("postgress:u:p@h/db", DatabaseUrlError::NoScheme),
+            ("host=h user=u password=p", DatabaseUrlError::NoScheme),
             ("", DatabaseUrlError::Empty),
             ("sqlite://", DatabaseUrlError::Empty),
             ("sqlite:///", DatabaseUrlError::Empty),

@@ -93,6 +93,22 @@ pub enum Event {
         /// Its id.
         jti: String,
     },
+    /// A registered client ended a token.
+    RevokedByClient {
+        /// Its id.
+        client: String,
+        /// The token's kind: `jwt`, `token`, `knox`, `native`.
+        kind: &'static str,
+        /// The token's id, where it has one.
+        jti: Option<String>,
+    },
+    /// A registered client was refused.
+    ClientRefused {
+        /// Its id, if it is registered.
+        client: Option<String>,
+        /// Why.
+        reason: &'static str,
+    },
     /// A claim is taken.
     SessionClaimTaken {
         /// Its name.
@@ -186,6 +202,8 @@ impl Event {
             Self::SessionEnded { .. } => EventKind::SessionEnded,
             Self::AllSessionsEnded => EventKind::AllSessionsEnded,
             Self::TokenRevoked { .. } => EventKind::TokenRevoked,
+            Self::RevokedByClient { .. } => EventKind::RevokedByClient,
+            Self::ClientRefused { .. } => EventKind::ClientRefused,
             Self::SessionClaimTaken { .. } => EventKind::SessionClaimTaken,
             Self::KnoxLogin { .. } => EventKind::KnoxLogin,
             Self::KnoxLogout { .. } => EventKind::KnoxLogout,
@@ -221,6 +239,19 @@ impl Event {
             }
             Self::RefreshUnrecordedAccepted { jti } | Self::TokenRevoked { jti } => detail.set("jti", text(jti)),
             Self::SessionEnded { reason } | Self::DjangoSessionRefused { reason } => detail.set("reason", *reason),
+            Self::RevokedByClient { client, kind, jti } => {
+                detail.set("client", text(client));
+                detail.set("kind", *kind);
+                if let Some(jti) = jti {
+                    detail.set("jti", text(jti));
+                }
+            }
+            Self::ClientRefused { client, reason } => {
+                if let Some(client) = client {
+                    detail.set("client", text(client));
+                }
+                detail.set("reason", *reason);
+            }
             Self::SessionClaimTaken { claim } => detail.set("claim", text(claim)),
             Self::KnoxLogin { digest } | Self::KnoxLogout { digest } => detail.set("digest", text(digest)),
             Self::CredentialsRefused { at, reason } => {

@@ -96,6 +96,10 @@ kinds! {
     AllSessionsEnded = "all_sessions_ended", WARN, None, "all sessions ended";
     /// One token was refused from then on by an operator.
     TokenRevoked = "token_revoked", INFO, None, "a token was revoked";
+    /// A registered client ended a token.
+    RevokedByClient = "revoked_by_client", INFO, None, "a client revoked a token";
+    /// A registered client was refused, or who said to be one.
+    ClientRefused = "client_refused", WARN, Some(Allowance::of(100, 1)), "a client was refused";
     /// A token has a claim that ours would take the place of.
     SessionClaimTaken = "session_claim_taken", WARN, Some(Allowance::SELDOM),
         "a token has a claim of that name which is no session of ours and is replaced; set sessions.claim to another";

@@ -121,7 +121,7 @@ fn s2_a_line_stays_a_line() {
     let lines = Lines::default();
     let seen = Arc::clone(&lines.0);
     let client =
-        Client { address: ClientAddress::new([192, 0, 2, 1].into()), agent: Some(b"x\" event=\"login\r\n\x1b[2J") };
+        Client { agent: Some(b"x\" event=\"login\r\n\x1b[2J"), ..ClientAddress::new([192, 0, 2, 1].into()).into() };
     let event = Event::LoginFailed { reason: LoginRefusal::UnknownUser };
     tracing::subscriber::with_default(lines, || {
         Entry::new(&event, &About::client(client).account("a\u{202e}\"b"), at(0)).log();

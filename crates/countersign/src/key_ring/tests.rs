@@ -58,6 +58,8 @@ fn the_ladder_says_who_signs_and_what_is_accepted() {
     assert!(kid.starts_with("settings-"), "{kid}");
     assert_eq!((uses[0].client.as_str(), uses[0].tokens, uses[0].seen_at), ("user 17 (access)", 3, now()));
     assert!(ring.take_seen().is_empty());
+    ring.put_back_seen(seen[0].clone());
+    assert_eq!(ring.take_seen()[0].uses, seen[0].uses, "what could not be written is not lost");
 
     ring.put_ladder(LadderKeys { configured: (KeyState::Retired, 0), others: vec![promoted.clone()] });
     assert!(!accepts(&ring, &settings, &settings.signing_key) && accepts(&ring, &settings, &promoted.key));

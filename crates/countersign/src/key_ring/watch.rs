@@ -38,16 +38,14 @@ impl Watch {
 
     /// A token of the key was accepted.
     pub(super) fn see(&self, client: &str, now: Timestamp) {
+        count(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner), client, 1, now);
+    }
+
+    /// Counts again what was taken.
+    pub(super) fn put_back(&self, uses: Vec<KeyUse>) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let client = if seen.len() < MAX_CLIENTS || seen.contains_key(client) { client } else { OTHERS };
-        match seen.get_mut(client) {
-            Some((tokens, last)) => {
-                *tokens += 1;
-                *last = now.max(*last);
-            }
-            None => {
-                seen.insert(client.to_owned(), (1, now));
-            }
+        for one in uses {
+            count(&mut seen, &one.client, one.tokens, one.seen_at);
         }
     }
 
@@ -56,5 +54,18 @@ impl Watch {
         let seen = std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner));
         let uses = |(client, (tokens, seen_at))| KeyUse { client, tokens, seen_at };
         (!seen.is_empty()).then(|| SeenKey { kid: self.kid.clone(), uses: seen.into_iter().map(uses).collect() })
+    }
+}
+
+fn count(seen: &mut HashMap<String, (i64, Timestamp)>, client: &str, tokens: i64, at: Timestamp) {
+    let client = if seen.len() < MAX_CLIENTS || seen.contains_key(client) { client } else { OTHERS };
+    match seen.get_mut(client) {
+        Some((counted, last)) => {
+            *counted += tokens;
+            *last = at.max(*last);
+        }
+        None => {
+            seen.insert(client.to_owned(), (tokens, at));
+        }
     }
 }

@@ -8,6 +8,11 @@ fn at(seconds: i64) -> Timestamp {
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
+/// Nodes note within six seconds; tokens live for a day.
+fn disuse() -> Disuse {
+    Disuse { unused_for: DAY, noted_within: SignedDuration::from_secs(6), longest_life: DAY }
+}
+
 /// The database's rows under a sequence of steps.
 struct Rows(Vec<KeyRow>);
 
@@ -54,16 +59,50 @@ fn a_key_climbs_the_ladder() {
 
     let seen = |client: &str, seconds| KeyUse { client: client.into(), tokens: 2, seen_at: at(seconds) };
     let uses = [seen("user 1 (access)", 310), seen("user 2 (refresh)", 320), seen("user 3 (access)", 100)];
-    let retire = |rows: &Rows, now| rows.ladder(now).retire("settings", &uses, at(300), DAY, now);
-    let refused = retire(&rows, at(400)).unwrap_err().to_string();
+    let retire = |rows: &Rows, uses: &[KeyUse], unused_for, now| {
+        rows.ladder(now).retire("settings", uses, Disuse { unused_for, ..disuse() }, now)
+    };
+    let refused = retire(&rows, &uses, SignedDuration::from_secs(90), at(400)).unwrap_err().to_string();
     let (first, second) =
         (refused.find("user 2 (refresh) (2 tokens").unwrap(), refused.find("user 1 (access)").unwrap());
     assert!(first < second && !refused.contains("user 3"), "{refused}");
-    assert!(rows.ladder(at(400)).retire("settings", &uses, at(321), DAY, at(400)).is_ok(), "nobody since then");
-    rows.make(retire(&rows, at(302 + 86_400)).unwrap());
+    assert!(retire(&rows, &uses, SignedDuration::from_secs(73), at(400)).is_ok(), "nobody since 321");
+    rows.make(retire(&rows, &uses, DAY * 2, at(302 + 86_400 + 6)).unwrap());
     assert_eq!(rows.state("settings", at(100_000)), (KeyState::Retired, 0));
     let refused = rows.ladder(at(100_000)).promote("settings", true, at(100_000)).unwrap_err();
     assert_eq!(refused.to_string(), "key settings is retired; generate another");
+}
+
+/// That nobody was seen tells nothing before every node has looked for so long, and has noted whom it saw.
+#[test]
+fn s5_no_key_is_retired_before_its_use_can_have_been_seen() {
+    let mut rows = Rows(Vec::new());
+    rows.make(rows.ladder(at(0)).generate("new".into(), Algorithm::EdDsa, "sealed".into(), at(0)));
+    rows.make(rows.ladder(at(0)).publish("new", at(0)).unwrap());
+    rows.make(rows.ladder(at(1)).promote("new", true, at(1)).unwrap());
+    let retire = |rows: &Rows, kid: &str, unused_for, now| {
+        rows.ladder(now).retire(kid, &[], Disuse { unused_for, ..disuse() }, now)
+    };
+    for (unused_for, from) in [(DAY / 2, at(1 + 43_200 + 6)), (SignedDuration::ZERO, at(7))] {
+        let just_before = from.checked_sub(SignedDuration::from_nanos(1)).expect("a moment");
+        let refused = retire(&rows, "settings", unused_for, just_before).unwrap_err();
+        assert_eq!(refused, LadderError::TooFewSeen { kid: "settings".into(), signed_until: at(1), from });
+        assert!(retire(&rows, "settings", unused_for, from).is_ok());
+    }
+    // Whoever is seen while nodes may still be noting it counts, however short the time that is asked for.
+    let uses = [KeyUse { client: "user 1".into(), tokens: 1, seen_at: at(5) }];
+    let short = Disuse { unused_for: SignedDuration::ZERO, ..disuse() };
+    assert!(matches!(rows.ladder(at(11)).retire("settings", &uses, short, at(11)), Err(LadderError::InUse { .. })));
+    assert!(rows.ladder(at(12)).retire("settings", &uses, short, at(12)).is_ok());
+
+    // A share that is taken back has signed; a key that was only published has not.
+    rows.make(rows.ladder(at(20)).generate("other".into(), Algorithm::EdDsa, "sealed".into(), at(20)));
+    rows.make(rows.ladder(at(20)).publish("other", at(20)).unwrap());
+    assert!(retire(&rows, "other", DAY, at(20)).is_ok());
+    rows.make(rows.ladder(at(21)).sign_with("other", 10, true, at(21)).unwrap());
+    rows.make(rows.ladder(at(22)).sign_with("other", 0, true, at(22)).unwrap());
+    assert_eq!(rows.state("other", at(22)), (KeyState::Accepted, 0));
+    assert!(matches!(retire(&rows, "other", DAY / 2, at(23)), Err(LadderError::TooFewSeen { .. })));
 }
 
 /// S5: in an emergency the other key signs at once, and the private part is erased.
@@ -124,7 +163,7 @@ proptest! {
                 Command::Publish(key) => (ladder.publish(&kid(key), now), None),
                 Command::SignWith(key, share) => (ladder.sign_with(&kid(key), share, true, now), None),
                 Command::Promote(key) => (ladder.promote(&kid(key), true, now), None),
-                Command::Retire(key) => (ladder.retire(&kid(key), &[], now, DAY, now), Some(kid(key))),
+                Command::Retire(key) => (ladder.retire(&kid(key), &[], Disuse { unused_for: SignedDuration::from_secs(1), noted_within: SignedDuration::ZERO, ..disuse() }, now), Some(kid(key))),
                 Command::Revoke(key) => (ladder.revoke(&kid(key), now), Some(kid(key))),
             };
             let before = ladder.rows().to_vec();

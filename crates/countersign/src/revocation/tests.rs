@@ -139,7 +139,7 @@ impl World {
         let (authority, jwt) = (&self.authority, &self.authority.settings().simple_jwt);
         let owner = &self.users[user];
         let (start, now) = (authority.login_start(), authority.now());
-        let mut refresh = authority.issue(TokenType::Refresh, owner, now).await.expect("claims");
+        let mut refresh = authority.issue(TokenType::Refresh, owner, None, now).await.expect("claims");
         let began = authority.began(&start, &refresh);
         let session = names_session
             .then(|| authority.begin_session(&mut refresh, Some(&owner.id), Place::default(), began))

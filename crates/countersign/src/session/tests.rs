@@ -172,7 +172,7 @@ impl World {
     /// A login without its password.
     async fn log_in(&self, names_session: bool) -> String {
         let now = self.authority.now();
-        let mut refresh = self.authority.issue(TokenType::Refresh, &self.user, now).await.expect("claims");
+        let mut refresh = self.authority.issue(TokenType::Refresh, &self.user, None, now).await.expect("claims");
         let session = if names_session {
             self.authority.begin_session(&mut refresh, Some(&self.user.id), Place::default(), now)
         } else {

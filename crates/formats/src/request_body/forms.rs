@@ -30,7 +30,7 @@ pub(crate) fn parse(body: &[u8], charset: Charset, max_fields: usize) -> Result<
 }
 
 /// `urllib.parse.unquote_plus`: ASCII stretches of a text with `%` are bytes of the charset, the rest is text already.
-fn unquote(text: &str, charset: Charset) -> String {
+pub(crate) fn unquote(text: &str, charset: Charset) -> String {
     let text: Cow<'_, str> = if text.contains('+') { text.replace('+', " ").into() } else { text.into() };
     if !text.contains('%') {
         return text.into_owned();

@@ -1,6 +1,6 @@
 //! Bodies: URL-encoded, multipart and JSON, by any `Content-Type`. The first line of the input is the header.
 
-use countersign_formats::request_body::{CharField, Data, Limits, Parser, parse, read_fields};
+use countersign_formats::request_body::{CharField, Data, Limits, Parameters, Parser, parse, read_fields};
 
 use super::{Target, split_line};
 
@@ -56,6 +56,21 @@ fn check(data: &[u8]) {
         assert!(refused, "a body over the limit is read");
     }
     check_form_round_trip(body);
+    check_parameters(content_type, body);
+}
+
+/// A client's parameters are those of the form that Django's views would read, if that repeats nothing.
+fn check_parameters(content_type: &[u8], body: &[u8]) {
+    let Ok(parameters) = Parameters::parse(Some(content_type), body, &Limits::default()) else { return };
+    let data = parse(Some(content_type), body, &[Parser::Form], &Limits::default()).expect("a form");
+    let fields = data.into_fields().expect("fields");
+    for field in FORM {
+        let given = read_fields(&fields, &[CharField { trim: false, ..field }]).ok().and_then(|mut texts| texts.pop());
+        let shown = parameters.get(field.name).filter(|value| !value.contains('\0'));
+        assert_eq!(shown, given.as_ref().map(|text| text.as_str()), "{}", field.name);
+        let twice = [body, b"&", field.name.as_bytes(), b"=&", field.name.as_bytes(), b"="].concat();
+        assert!(Parameters::parse(Some(content_type), &twice, &Limits::default()).is_err(), "repeated and read");
+    }
 }
 
 /// Texts are not longer than what they came from: each byte of a body is at most three bytes of UTF-8 (U+FFFD).

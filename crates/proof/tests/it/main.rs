@@ -5,7 +5,7 @@ mod secrets;
 
 use std::path::{Path, PathBuf};
 
-use countersign_proof::{Budget, TARGETS, fuzz, seeds};
+use countersign_proof::{TARGETS, fuzz, seeds};
 
 /// Mutations of each target; `scripts/fuzz` makes more.
 const RUNS: u64 = 10_000;
@@ -18,7 +18,7 @@ fn check(name: &str) {
     let target = TARGETS.iter().find(|target| target.name == name).expect("a target");
     let seeds = seeds(&root().join("fuzz/seeds").join(name)).expect("seeds");
     assert!(!seeds.is_empty(), "{name} has no seeds");
-    if let Err(finding) = fuzz(target, &seeds, Budget::Runs(RUNS), 1) {
+    if let Err(finding) = fuzz(target, &seeds, RUNS, 1) {
         panic!("{}\ninput: {:?}", finding.message, String::from_utf8_lossy(&finding.input));
     }
 }
@@ -33,6 +33,7 @@ macro_rules! targets {
 targets! {
     o4_authorization_headers: "authorization",
     j5_tokens: "jwt",
+    j2_keys: "key",
     w2_stored_passwords: "password",
     s4_json: "json",
     s4_bodies: "body",

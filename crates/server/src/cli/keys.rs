@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use countersign::clock::{Clock as _, Entropy as _, SystemClock, SystemEntropy};
-use countersign::ladder::{KeyState, Ladder};
+use countersign::ladder::{Disuse, KeyState, Ladder};
 use countersign_formats::jwt::{Algorithm, SigningKey};
 use countersign_store::{KeyRow, KeyStep, KeyUse, Store};
 use jiff::Timestamp;
@@ -179,20 +179,15 @@ impl Session<'_> {
     }
 
     async fn retire(&self, key: &KeyArgs, unused_for: &str) -> anyhow::Result<()> {
-        let jwt = &self.config.settings.simple_jwt;
         let unused_for = Length::parse(unused_for).ok_or_else(|| {
             CommandError(format!("--unused-for {unused_for}: not a length of time such as 1d or 12h"))
         })?;
-        let longest = [
-            jwt.access_token_lifetime,
-            jwt.refresh_token_lifetime,
-            jwt.sliding_token_lifetime,
-            jwt.sliding_token_refresh_lifetime,
-        ];
-        let longest = longest.into_iter().max().unwrap_or_default();
+        let leeway = self.config.settings.simple_jwt.rules.leeway;
+        let longest_life = self.config.settings.longest_lifetime().saturating_add(leeway);
+        let noted_within = self.config.ladder.noted_within();
+        let disuse = Disuse { unused_for: unused_for.0, noted_within, longest_life };
         let uses = self.store.key_uses(&key.kid).await?;
-        let since = self.now.checked_sub(unused_for.0)?;
-        let step = self.ladder.retire(&key.kid, &uses, since, longest, self.now).map_err(refused)?;
+        let step = self.ladder.retire(&key.kid, &uses, disuse, self.now).map_err(refused)?;
         self.make(step.clone(), key.step.dry_run).await?;
         println!("What Django needs from now on:\n");
         self.django(&step)

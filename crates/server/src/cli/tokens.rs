@@ -63,7 +63,7 @@ async fn flush(config: &Config, store: &Store, now: Timestamp) -> anyhow::Result
         let sessions_until = now.checked_sub(SESSION_GRACE).unwrap_or(Timestamp::MIN);
         store.flush_own(now, sessions_until).await?;
         while store.settle_owners(100).await? > 0 {}
-        let (short, long) = config.settings.simple_jwt.marks_until(now);
+        let (short, long) = config.settings.marks_until(now);
         store.flush_revocations(short, long).await?;
     }
     Ok(())

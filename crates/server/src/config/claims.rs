@@ -1,7 +1,7 @@
 //! `[claims]`: what tokens say of a user beyond SimpleJWT's claims.
 
 use countersign::Settings;
-use countersign::settings::{ClaimSource, DeclaredClaim};
+use countersign::settings::{CLIENT_CLAIM, ClaimSource, DeclaredClaim};
 use countersign_formats::json::{NonFinite, Object, Value, parse};
 
 use super::ConfigError;
@@ -47,6 +47,7 @@ pub(super) fn is_taken(settings: &Settings, claim: &str) -> bool {
     ];
     ["exp", "iat", "nbf", "iss", "aud", "sub", "jti"].contains(&claim)
         || configured.contains(&Some(claim))
+        || (!settings.clients.is_empty() && claim == CLIENT_CLAIM)
         || settings.claims.iter().any(|declared| declared.name == claim)
 }
 

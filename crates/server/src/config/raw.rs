@@ -54,6 +54,7 @@ pub(super) struct RawConfig {
     pub throttling: RawThrottling,
     pub native_tokens: RawNativeTokens,
     pub claims: BTreeMap<String, RawClaim>,
+    pub clients: Vec<RawClient>,
     pub paths: BTreeMap<PathName, String>,
     pub protected: Vec<RawProtected>,
     pub limits: RawLimits,
@@ -458,6 +459,8 @@ pub(super) enum PathName {
     Sessions,
     SessionsLogoutAll,
     SessionsLogoutOthers,
+    Introspect,
+    Revoke,
     Whoami,
     Healthz,
     Readyz,
@@ -516,6 +519,17 @@ pub(super) struct RawClaim {
     pub column: Option<String>,
     pub from: Option<String>,
     pub value: Option<toml::Value>,
+}
+
+/// Ours: a registered client.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawClient {
+    pub id: Option<String>,
+    pub secret_sha256: Option<OneOrMany>,
+    pub may: Option<Vec<String>>,
+    pub access_lifetime: Option<Length>,
+    pub refresh_lifetime: Option<Length>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -17,8 +17,8 @@ use zeroize::Zeroizing;
 use super::raw::{Nullable, OneOrMany, RawSimpleJwt, SecretText};
 use super::source::Source;
 use super::{
-    Config, ConfigError, SchemeChoice, audit, claims, database, django_sessions, hashing, keys, knox, native_tokens,
-    pruning, resources, sessions, throttling, validators,
+    Config, ConfigError, SchemeChoice, audit, claims, clients, database, django_sessions, hashing, keys, knox,
+    native_tokens, pruning, resources, sessions, throttling, validators,
 };
 use crate::client::TrustedProxies;
 use crate::view::ViewSettings;
@@ -45,6 +45,7 @@ pub(super) fn resolve(source: &Source) -> Result<Config, ConfigError> {
     settings.knox = knox::knox(source)?;
     settings.hashing = hashing::hashing(source)?;
     settings.throttling = throttling::throttling(source)?;
+    settings.clients = clients::clients(source)?;
     claims::claims(source, &mut settings)?;
     let sessions = sessions::sessions(source, &mut settings)?;
     let audit = audit::audit(source, &mut settings)?;

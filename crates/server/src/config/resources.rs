@@ -10,10 +10,10 @@ use http::{HeaderValue, Method};
 use super::raw::{PathName, RawPermission, RawPermissions, RawProtected, RawScheme};
 use super::source::Source;
 use super::throttling::Throttles;
-use super::{ConfigError, Resource, SchemeChoice};
+use super::{Challenge, ConfigError, Resource, SchemeChoice};
 use crate::endpoints::Endpoint;
 use crate::probes::Probe;
-use crate::published::Published;
+use crate::published::{ForClients, Published};
 
 /// All paths of the server.
 pub(super) fn resources(source: &Source, settings: &Settings) -> Result<Vec<Resource>, ConfigError> {
@@ -38,6 +38,8 @@ pub(super) fn resources(source: &Source, settings: &Settings) -> Result<Vec<Reso
             PathName::Sessions | PathName::SessionsLogoutAll | PathName::SessionsLogoutOthers => {
                 settings.sessions.is_some()
             }
+            PathName::Introspect => settings.clients.iter().any(|client| client.may_introspect),
+            PathName::Revoke => settings.clients.iter().any(|client| client.may_revoke),
             _ => true,
         };
         if path.is_empty() || (!available && configured.is_none()) {
@@ -52,6 +54,8 @@ pub(super) fn resources(source: &Source, settings: &Settings) -> Result<Vec<Reso
             let problem = match mount.name {
                 PathName::NativeLogin | PathName::NativeLogout => "native_tokens.enabled is not true",
                 PathName::Sessions | PathName::SessionsLogoutAll | PathName::SessionsLogoutOthers => "sessions are off",
+                PathName::Introspect => "no client may introspect",
+                PathName::Revoke => "no client may revoke",
                 _ => "its app is not in installed_apps",
             };
             return Err(source.error(&key, format!("{problem}; change that, or set the path to \"\"")));
@@ -131,10 +135,21 @@ pub(super) fn published(
         _ => None,
     };
     if let (Some(path), Some(issuer)) = (metadata, issuer) {
-        published.push((path, Published::metadata(issuer, key_set.as_deref())));
+        let path_of = |endpoint: &Endpoint| {
+            resources.iter().find(|resource| resource.endpoint == *endpoint).map(|resource| resource.path.as_str())
+        };
+        let for_clients =
+            ForClients { introspection: path_of(&Endpoint::Introspect), revocation: path_of(&Endpoint::Revoke) };
+        published.push((path, Published::metadata(issuer, key_set.as_deref(), &for_clients)));
     }
     published.extend(key_set.map(|path| (path, Published::KeySet)));
     Ok(published)
+}
+
+/// The keys of the built-in paths.
+#[cfg(test)]
+pub(super) fn mounted_keys() -> impl Iterator<Item = &'static str> {
+    MOUNTS.iter().map(|mount| mount.key)
 }
 
 struct Mount {
@@ -156,7 +171,7 @@ const fn mount(
 }
 
 #[rustfmt::skip]
-static MOUNTS: [Mount; 16] = [
+static MOUNTS: [Mount; 18] = [
     mount(PathName::ObtainAuthToken, "obtain_auth_token", "/api-token-auth/", "Obtain Auth Token", Endpoint::ObtainAuthToken),
     mount(PathName::TokenObtainPair, "token_obtain_pair", "/api/token/", "Token Obtain Pair", Endpoint::TokenObtainPair),
     mount(PathName::TokenRefresh, "token_refresh", "/api/token/refresh/", "Token Refresh", Endpoint::TokenRefresh),
@@ -172,6 +187,8 @@ static MOUNTS: [Mount; 16] = [
     mount(PathName::Sessions, "sessions", "/api/sessions/", "Sessions", Endpoint::Sessions),
     mount(PathName::SessionsLogoutAll, "sessions_logout_all", "/api/sessions/logout-all/", "Sessions Logout All", Endpoint::LogoutEverywhere { but_here: false }),
     mount(PathName::SessionsLogoutOthers, "sessions_logout_others", "/api/sessions/logout-others/", "Sessions Logout Others", Endpoint::LogoutEverywhere { but_here: true }),
+    mount(PathName::Introspect, "introspect", "/api/introspect/", "Introspect", Endpoint::Introspect),
+    mount(PathName::Revoke, "revoke", "/api/revoke/", "Revoke", Endpoint::Revoke),
     mount(PathName::Whoami, "whoami", "/api/whoami/", "Whoami", Endpoint::Whoami),
 ];
 
@@ -241,7 +258,7 @@ fn mounted(mount: &Mount, path: &str, defaults: &Defaults, throttles: Vec<Thrott
         throttles,
         renderers: defaults.renderers.clone(),
         parsers: defaults.parsers.clone(),
-        challenges_as_jwt: false,
+        challenge: Challenge::FirstScheme,
         names_one: false,
     };
     match mount.name {
@@ -250,9 +267,19 @@ fn mounted(mount: &Mount, path: &str, defaults: &Defaults, throttles: Vec<Thrott
             resource.renderers = vec![Renderer::Json];
             resource.parsers = vec![Parser::Form, Parser::Multipart, Parser::Json];
         }
-        PathName::KnoxLogin | PathName::SessionsLogoutAll | PathName::SessionsLogoutOthers => {
+        PathName::KnoxLogin => {
             resource.authentication.clone_from(&defaults.authentication);
             resource.permissions = vec![Permission::IsAuthenticated];
+        }
+        PathName::SessionsLogoutAll | PathName::SessionsLogoutOthers => {
+            resource.authentication.clone_from(&defaults.authentication);
+            resource.permissions = vec![Permission::IsAuthenticated];
+            resource.challenge = Challenge::Bearer;
+        }
+        PathName::Introspect | PathName::Revoke => {
+            resource.renderers = vec![Renderer::Json];
+            resource.parsers = vec![Parser::Form];
+            resource.challenge = Challenge::Clients;
         }
         PathName::KnoxLogout | PathName::KnoxLogoutall => {
             resource.authentication = vec![SchemeChoice::Knox];
@@ -261,16 +288,18 @@ fn mounted(mount: &Mount, path: &str, defaults: &Defaults, throttles: Vec<Thrott
         PathName::NativeLogout => {
             resource.authentication = vec![SchemeChoice::Native];
             resource.permissions = vec![Permission::IsAuthenticated];
+            resource.challenge = Challenge::Bearer;
         }
         PathName::Whoami | PathName::Sessions => {
             resource.methods = vec![Method::GET];
             if mount.name == PathName::Sessions {
                 resource.methods.push(Method::DELETE);
+                resource.challenge = Challenge::Bearer;
             }
             resource.authentication.clone_from(&defaults.authentication);
             resource.permissions = vec![Permission::IsAuthenticated];
         }
-        _ => resource.challenges_as_jwt = true,
+        _ => resource.challenge = Challenge::SimpleJwt,
     }
     resource
 }
@@ -286,7 +315,7 @@ fn one_session(path: &str, defaults: &Defaults, throttles: Vec<Throttle>) -> Res
         permissions: vec![Permission::IsAuthenticated],
         renderers: defaults.renderers.clone(),
         parsers: defaults.parsers.clone(),
-        challenges_as_jwt: false,
+        challenge: Challenge::Bearer,
         throttles,
         names_one: true,
     }
@@ -335,7 +364,7 @@ fn declared(
         throttles: throttles.of_resource(index, raw)?,
         renderers: defaults.renderers.clone(),
         parsers: defaults.parsers.clone(),
-        challenges_as_jwt: false,
+        challenge: Challenge::FirstScheme,
         names_one: false,
     })
 }

@@ -82,13 +82,13 @@ impl Source {
         if let Some(moved) = with_simple_jwt_moved(&table) {
             table = moved;
         }
-        let known: Table = known_top_level();
+        let known = known_top_level();
         for (variable, value) in &overrides.environment {
             if NOT_SETTINGS.contains(&variable.as_str()) {
                 continue;
             }
             let path: Vec<String> = variable[PREFIX.len()..].to_lowercase().split("__").map(str::to_owned).collect();
-            if !known.contains_key(&path[0]) {
+            if !known.contains(&path[0]) {
                 self.warnings.push(format!("{variable} is set, but there is no setting \"{}\"", path[0]));
                 continue;
             }
@@ -246,48 +246,11 @@ fn insert(table: &mut Table, path: &[String], value: Value) -> Result<(), String
     }
 }
 
-/// The names of the file's top level.
-fn known_top_level() -> Table {
-    [
-        "secret_key",
-        "secret_key_file",
-        "secret_key_fallbacks",
-        "allowed_hosts",
-        "session_engine",
-        "session_serializer",
-        "session_cookie_name",
-        "session_cookie_domain",
-        "session_backends",
-        "csrf_cookie_name",
-        "csrf_cookie_domain",
-        "csrf_header_name",
-        "csrf_trusted_origins",
-        "csrf_use_sessions",
-        "secure_proxy_ssl_header",
-        "use_x_forwarded_host",
-        "database_url",
-        "database_url_file",
-        "users",
-        "trusted_proxies",
-        "postgresql",
-        "bind",
-        "installed_apps",
-        "append_slash",
-        "data_upload_max_memory_size",
-        "data_upload_max_number_fields",
-        "data_upload_max_number_files",
-        "simple_jwt",
-        "rest_framework",
-        "auth",
-        "sessions",
-        "keys",
-        "paths",
-        "protected",
-        "limits",
-    ]
-    .into_iter()
-    .map(|key| (key.to_owned(), Value::Boolean(true)))
-    .collect()
+/// The names of the file's top level, as the parser knows them: it lists them where one is unknown.
+fn known_top_level() -> Vec<String> {
+    let refusal = toml::from_str::<RawConfig>("\"\" = 0").err();
+    let message = refusal.as_ref().map_or("", |refusal| refusal.message());
+    message.split('`').skip(3).step_by(2).map(str::to_owned).collect()
 }
 
 /// A parser's message in one line, with the nearest known key where one is misspelt.

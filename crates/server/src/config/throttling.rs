@@ -50,6 +50,8 @@ impl<'s> Throttles<'s> {
             Some(list) => self.throttles(&format!("throttling.paths.{key}"), list, None),
             // DRF's view says `throttle_classes = ()`.
             None if name == PathName::ObtainAuthToken => Ok(Vec::new()),
+            // Asked for each request that a service gets, by clients that prove who they are: nobody's own rate fits.
+            None if matches!(name, PathName::Introspect | PathName::Revoke) => Ok(Vec::new()),
             None => self.defaults(None),
         }
     }
@@ -237,6 +239,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::config::tests::read;
+    use crate::endpoints::Endpoint;
 
     /// The throttles of a path, as `scope rate` and `!` where users are not counted.
     fn throttles(config: &Config, path: &str) -> Vec<String> {
@@ -246,6 +249,58 @@ mod tests {
             format!("{} {}{mark}", throttle.scope, throttle.rate)
         };
         resource.throttles.iter().map(shown).collect()
+    }
+
+    /// Whether the default throttles do not count there: DRF's view has none of its own accord, or registered clients ask it, each with a
+    /// secret. Who adds an endpoint decides it here, or this does not compile; whatever an endpoint does with a password is limited besides (`countersign::throttle::logins`).
+    fn has_no_defaults(endpoint: &Endpoint) -> bool {
+        match endpoint {
+            Endpoint::ObtainAuthToken | Endpoint::Introspect | Endpoint::Revoke => true,
+            Endpoint::TokenObtainPair
+            | Endpoint::TokenRefresh
+            | Endpoint::TokenVerify
+            | Endpoint::TokenBlacklist
+            | Endpoint::TokenObtainSliding
+            | Endpoint::TokenRefreshSliding
+            | Endpoint::KnoxLogin
+            | Endpoint::KnoxLogout
+            | Endpoint::KnoxLogoutAll
+            | Endpoint::NativeLogin
+            | Endpoint::NativeLogout
+            | Endpoint::Sessions
+            | Endpoint::EndSession
+            | Endpoint::LogoutEverywhere { .. }
+            | Endpoint::Whoami
+            | Endpoint::Fixed { .. } => false,
+        }
+    }
+
+    /// One setting limits every path, built in or declared, and the tables of single paths know each of them by its key.
+    #[test]
+    fn a6_no_path_is_without_a_limit() {
+        let top = "installed_apps = [\"rest_framework.authtoken\", \"rest_framework_simplejwt.token_blacklist\", \"knox\"]\n\
+                   [native_tokens]\nenabled = true\n[sessions]\nenabled = true\n\
+                   [simple_jwt]\nrotate_refresh_tokens = true\nblacklist_after_rotation = true\n\
+                   [[clients]]\nid = \"a\"\nsecret_sha256 = \"{}\"\nmay = [\"introspect\", \"revoke\"]\n";
+        let top = top.replace("{}", &"ab".repeat(32));
+        let declared = "[[protected]]\npath = \"/a/\"\n[[protected]]\npath = \"/b/\"\nresponse = { content_type = \"text/plain\", body = \"b\" }\n";
+        let everywhere =
+            "[rest_framework]\ndefault_throttle_classes = [\"anon\"]\ndefault_throttle_rates = { anon = \"2/min\" }\n";
+        let config = read(&format!("{top}{everywhere}{declared}")).expect("accepted");
+        for resource in &config.resources {
+            assert_eq!(resource.throttles.is_empty(), has_no_defaults(&resource.endpoint), "{}", resource.path);
+        }
+        let keys: Vec<&str> = crate::config::resources::mounted_keys().collect();
+        let each =
+            keys.iter().map(|key| format!("{key} = [{{ kind = \"user\", scope = \"{key}\", rate = \"1/day\" }}]\n"));
+        let paths = format!("{top}[throttling.paths]\n{}", each.collect::<String>());
+        let config = read(&paths).expect("each path can have its own");
+        let scopes: std::collections::BTreeSet<String> = config
+            .resources
+            .iter()
+            .flat_map(|resource| resource.throttles.iter().map(|throttle| throttle.scope.clone()))
+            .collect();
+        assert_eq!(scopes, keys.iter().map(|key| (*key).to_owned()).collect(), "every path was mounted, and limited");
     }
 
     #[test]

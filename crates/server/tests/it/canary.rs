@@ -10,6 +10,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use countersign::clock::{Clock, SystemClock, SystemEntropy};
+use countersign_formats::client_secret::SecretDigest;
 use countersign_formats::password::{Algorithm, Hashers, Password, SaltEntropy, WorkFactors};
 use countersign_server::{App, Config};
 use jiff::Timestamp;
@@ -25,6 +26,8 @@ const PASSWORD: &str = "canary-password";
 const WRONG_PASSWORD: &str = "canary-wrong-password";
 const COOKIE: &str = "canarycookie0123456789abcdefghij";
 const DATABASE_PASSWORD: &str = "canary-database";
+const CLIENT_SECRET: &str = "canary-client-secret";
+const WRONG_CLIENT_SECRET: &str = "canary-wrong-client-secret";
 /// Given to [`fragile`] when it is started anew.
 const CONFIG: &str = "COUNTERSIGN_CANARY_CONFIG";
 
@@ -94,7 +97,9 @@ fn configuration(database: &Database) -> String {
          installed_apps = [\"rest_framework.authtoken\", \"rest_framework_simplejwt.token_blacklist\", \"knox\", \
          \"django.contrib.sessions\"]\n[auth.pbkdf2_sha256]\niterations = 2\n[rest_framework]\n\
          default_authentication_classes = [\"basic\", \"token\", \"jwt\", \"knox\", \"session\"]\n[simple_jwt]\n\
-         rotate_refresh_tokens = true\nblacklist_after_rotation = true\n"
+         rotate_refresh_tokens = true\nblacklist_after_rotation = true\n[[clients]]\nid = \"api\"\n\
+         may = [\"introspect\", \"revoke\"]\nsecret_sha256 = \"{}\"\n",
+        SecretDigest::of(CLIENT_SECRET)
     )
 }
 
@@ -117,7 +122,33 @@ fn marks_of(token: &str) -> Vec<String> {
     vec![token.rsplit('.').next().unwrap_or(token).to_owned()]
 }
 
-const ROUTES: [&str; 14] = [
+/// What a registered client asks of each token, in every way; no secret comes out, and no token that was shown.
+fn ask_as_client(server: &Process, tokens: &[String], marks: &mut Vec<String>) {
+    for path in ["/api/introspect/", "/api/revoke/"] {
+        for token in tokens.iter().map(String::as_str).chain([PASSWORD, CLIENT_SECRET]) {
+            for secret in [CLIENT_SECRET, WRONG_CLIENT_SECRET] {
+                let header = format!("Basic {}", STANDARD.encode(format!("api:{secret}")));
+                let form = ("Content-Type", "application/x-www-form-urlencoded");
+                let in_body = format!("token={token}&client_id=api&client_secret={secret}");
+                marks.push(header[6..].to_owned());
+                for (headers, body) in [
+                    (vec![form, ("Authorization", header.as_str())], format!("token={token}")),
+                    (vec![form, ("Authorization", header.as_str())], in_body.clone()),
+                    (vec![form], format!("{in_body}&{in_body}")),
+                    (vec![form], in_body),
+                ] {
+                    // Ended is nothing before all was asked.
+                    if path == "/api/introspect/" || secret == WRONG_CLIENT_SECRET {
+                        let answer = server.send("POST", path, &headers, &body).expect("an answer");
+                        assert_clean(marks, path, &answer.text());
+                    }
+                }
+            }
+        }
+    }
+}
+
+const ROUTES: [&str; 16] = [
     "/api-token-auth/",
     "/api/token/",
     "/api/token/refresh/",
@@ -129,6 +160,8 @@ const ROUTES: [&str; 14] = [
     "/knox/login/",
     "/knox/logout/",
     "/knox/logoutall/",
+    "/api/introspect/",
+    "/api/revoke/",
     "/healthz",
     "/readyz",
     "/nowhere/",
@@ -144,8 +177,10 @@ fn s2_no_secret_comes_out_of_any_route(kind: Kind) {
     let server = Process::start(command);
     let basic = STANDARD.encode(format!("alice:{PASSWORD}"));
     let mut marks: Vec<String> =
-        [SECRET_KEY, PASSWORD, WRONG_PASSWORD, COOKIE, DATABASE_PASSWORD].map(str::to_owned).to_vec();
-    marks.extend([digest, basic.clone()]);
+        [SECRET_KEY, PASSWORD, WRONG_PASSWORD, COOKIE, DATABASE_PASSWORD, CLIENT_SECRET, WRONG_CLIENT_SECRET]
+            .map(str::to_owned)
+            .to_vec();
+    marks.extend([digest, basic.clone(), SecretDigest::of(CLIENT_SECRET).to_string()]);
 
     // Tokens of every kind, each given out once.
     let login = json!({ "username": "alice", "password": PASSWORD });
@@ -165,6 +200,7 @@ fn s2_no_secret_comes_out_of_any_route(kind: Kind) {
     assert_eq!(tokens.len(), 7, "{tokens:?}");
     marks.extend(tokens.iter().flat_map(|token| marks_of(token)));
 
+    ask_as_client(&server, &tokens, &mut marks);
     let text = |value: &Value| value.as_str().expect("a token").to_owned();
     let schemes = [
         basic.clone(),
@@ -183,6 +219,8 @@ fn s2_no_secret_comes_out_of_any_route(kind: Kind) {
         ("application/json", json!([PASSWORD]).to_string()),
         ("application/json", json!({ "username": [PASSWORD], "password": { "a": PASSWORD }, "refresh": PASSWORD, "token": PASSWORD }).to_string()),
         ("application/x-www-form-urlencoded", format!("username=alice&password={WRONG_PASSWORD}&token={PASSWORD}&refresh={PASSWORD}")),
+        ("application/x-www-form-urlencoded", format!("token={PASSWORD}&client_id=api&client_secret={CLIENT_SECRET}")),
+        ("application/json", json!({ "username": "alice", "password": PASSWORD, "client_id": CLIENT_SECRET, "client_secret": CLIENT_SECRET }).to_string()),
         ("multipart/form-data; boundary=B", format!("--B\r\nContent-Disposition: form-data; name=\"password\"\r\n\r\n{PASSWORD}\r\n--B--\r\n")),
         ("text/plain", PASSWORD.to_owned()),
     ];

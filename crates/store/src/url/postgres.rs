@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use tokio_postgres::Config;
 use tokio_postgres::config::Host;
 
+use super::address::{NAME, Parts, is_name, wrong};
 use super::{DatabaseUrlError, percent_decode};
 
 /// Where Debian's servers, and libpq there, have their socket.
-const DEFAULT_SOCKET_FOLDER: &str = "/var/run/postgresql";
+pub(super) const DEFAULT_SOCKET_FOLDER: &str = "/var/run/postgresql";
 
 /// Parameters that the driver takes as they are.
 const DRIVER_PARAMETERS: &[&str] = &[
@@ -25,7 +26,6 @@ const DRIVER_PARAMETERS: &[&str] = &[
     "keepalives_interval",
     "keepalives_retries",
     "load_balance_hosts",
-    "options",
     "password",
     "port",
     "target_session_attrs",
@@ -60,9 +60,9 @@ const UNSUPPORTED_PARAMETERS: &[&str] = &[
 ];
 
 /// A server, a database, who we are there, and how the connection is protected.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct PostgresUrl {
-    /// What the driver knows of it; its `Debug` hides the password.
+    /// What the driver knows of it, the password too.
     pub(crate) config: Config,
     pub(crate) ssl_mode: SslMode,
     /// `sslrootcert`: authorities to trust; `system` stands for the machine's.
@@ -93,9 +93,10 @@ impl PostgresUrl {
     pub(super) fn parse(rest: &str) -> Result<Self, DatabaseUrlError> {
         let Some(rest) = rest.strip_prefix("//") else { return Err(DatabaseUrlError::BadPostgres) };
         let (address, parameters) = rest.split_once('?').unwrap_or((rest, ""));
-        // With a bare slash in the password, its end and the host would be read, and shown, as the name of the database.
-        if address.split_once('/').is_some_and(|(_, name)| name.contains('@')) {
-            return Err(DatabaseUrlError::BareSlash);
+        let mut parts = Parts::read(address)?;
+        // Behind a bare question mark in the password there is the end of it, and the host.
+        if parameters.contains('@') {
+            return Err(DatabaseUrlError::BareAt);
         }
         let mut url = Self {
             config: Config::new(),
@@ -105,47 +106,45 @@ impl PostgresUrl {
         };
         let (mut certificate, mut key) = (None, None);
         let mut options = Vec::new();
-        let mut for_driver = Vec::new();
         for parameter in parameters.split('&').filter(|parameter| !parameter.is_empty()) {
             let (name, raw) = parameter.split_once('=').unwrap_or((parameter, ""));
             let value = percent_decode(raw)?;
-            let wrong = |problem| DatabaseUrlError::Parameter { name: name.to_owned(), problem };
+            let path = |value: String| if is_name(&value) { Ok(PathBuf::from(value)) } else { Err(wrong(name, NAME)) };
             match name {
-                "sslmode" => url.ssl_mode = SslMode::parse(&value).ok_or_else(|| wrong(SSL_MODES))?,
+                "sslmode" => url.ssl_mode = SslMode::parse(&value).ok_or_else(|| wrong(name, SSL_MODES))?,
                 // JDBC's word, which libpq takes too.
                 "ssl" if value == "true" => url.ssl_mode = SslMode::Require,
-                "sslrootcert" => url.root_certificates = Some(value.into()),
-                "sslcert" => certificate = Some(PathBuf::from(value)),
-                "sslkey" => key = Some(PathBuf::from(value)),
+                "sslrootcert" => url.root_certificates = Some(path(value)?),
+                "sslcert" => certificate = Some(path(value)?),
+                "sslkey" => key = Some(path(value)?),
                 // dj-database-url's name for the search path.
-                "currentSchema" => options.push(format!("-csearch_path%3D{raw}")),
-                "options" => options.push(raw.to_owned()),
+                "currentSchema" => options.push(format!("-csearch_path={value}")),
+                "options" => options.push(value),
                 "gssencmode" if value != "require" => {}
-                known if DRIVER_PARAMETERS.contains(&known) => for_driver.push(parameter.to_owned()),
-                known if UNSUPPORTED_PARAMETERS.contains(&known) => return Err(wrong("is not supported; remove it")),
-                // Not shown: it may be the end of a password with a bare question mark in it.
-                _ => return Err(DatabaseUrlError::UnknownParameter),
+                _ if UNSUPPORTED_PARAMETERS.contains(&name) => return Err(wrong(name, "is not supported; remove it")),
+                _ => {
+                    // Not shown: it may be the end of a password with a bare question mark in it.
+                    let known = DRIVER_PARAMETERS.iter().find(|known| **known == name);
+                    parts.set(known.ok_or(DatabaseUrlError::UnknownParameter)?, value)?;
+                }
             }
         }
         url.client_certificate = match (certificate, key) {
             (Some(certificate), Some(key)) => Some((certificate, key)),
             (None, None) => None,
             (certificate, _) => {
-                let name = if certificate.is_some() { "sslcert" } else { "sslkey" }.to_owned();
-                return Err(DatabaseUrlError::Parameter { name, problem: "needs both sslcert and sslkey" });
+                let name = if certificate.is_some() { "sslcert" } else { "sslkey" };
+                return Err(wrong(name, "needs both sslcert and sslkey"));
             }
         };
-        if !options.is_empty() {
-            for_driver.push(format!("options={}", options.join("%20")));
-        }
-        let query = if for_driver.is_empty() { String::new() } else { format!("?{}", for_driver.join("&")) };
-        url.config = format!("postgresql://{address}{query}").parse().map_err(|_| DatabaseUrlError::BadPostgres)?;
+        parts.set("options", options.join(" "))?;
+        url.config = parts.into_config()?;
         url.complete_hosts()?;
         if url.root_certificates.as_ref().is_some_and(|path| path.as_os_str() == "system")
             && url.ssl_mode != SslMode::VerifyFull
         {
             let problem = "= system needs sslmode=verify-full: everybody has a certificate of such an authority";
-            return Err(DatabaseUrlError::Parameter { name: "sslrootcert".to_owned(), problem });
+            return Err(wrong("sslrootcert", problem));
         }
         if url.config.get_dbname().is_none_or(str::is_empty) && url.config.get_user().is_none_or(str::is_empty) {
             return Err(DatabaseUrlError::BadPostgres);
@@ -158,12 +157,12 @@ impl PostgresUrl {
 
     /// Without a host it is the socket. An address alone is its host as well, so that TLS has somebody to talk to.
     fn complete_hosts(&mut self) -> Result<(), DatabaseUrlError> {
-        let wrong = |problem| Err(DatabaseUrlError::Parameter { name: "hostaddr".to_owned(), problem });
+        let refuse = |problem| Err(wrong("hostaddr", problem));
         let addresses = self.config.get_hostaddrs().to_vec();
         match (self.config.get_hosts(), addresses.is_empty()) {
             ([], true) => drop(self.config.host_path(DEFAULT_SOCKET_FOLDER)),
             ([], false) if self.ssl_mode == SslMode::VerifyFull => {
-                return wrong("has no name that sslmode=verify-full could compare; give the host too");
+                return refuse("has no name that sslmode=verify-full could compare; give the host too");
             }
             ([], false) => {
                 for address in addresses {
@@ -171,7 +170,7 @@ impl PostgresUrl {
                 }
             }
             (hosts, false) if hosts.iter().any(|host| matches!(host, Host::Unix(_))) => {
-                return wrong("cannot stand beside a socket's folder");
+                return refuse("cannot stand beside a socket's folder");
             }
             _ => {}
         }
@@ -201,6 +200,13 @@ impl SslMode {
             "verify-full" => Self::VerifyFull,
             _ => return None,
         })
+    }
+}
+
+/// As `Display`, which shows names alone, and how the connection is protected.
+impl fmt::Debug for PostgresUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PostgresUrl({self}, {:?})", self.ssl_mode)
     }
 }
 
@@ -278,6 +284,21 @@ mod tests {
         assert!(!url.is_loopback() && url.ssl_mode == SslMode::Require);
     }
 
+    /// PostgreSQL 15 documentation, §34.1.1.2: what stands in the query goes before what stands in the address.
+    #[test]
+    fn the_query_goes_before_the_address() {
+        let url = parsed("//ann:one@db:1,[::1]:2/x?password=it's%5C&port=3&host=h1,/run/pg&dbname=y&user=bob");
+        assert_eq!(url.config.get_password(), Some(&b"it's\\"[..]));
+        assert_eq!(url.config.get_hosts(), [Host::Tcp("h1".to_owned()), Host::Unix("/run/pg".into())]);
+        assert_eq!(
+            (url.config.get_ports(), url.config.get_dbname(), url.config.get_user()),
+            (&[3][..], Some("y"), Some("bob"))
+        );
+        let url = parsed("//db:1,[::1]:2,[::2]/x?application_name=it's%20%5C me");
+        assert_eq!(url.config.get_application_name(), Some("it's \\ me"));
+        assert_eq!((url.config.get_hosts().len(), url.config.get_ports()), (3, &[1, 2, 5432][..]));
+    }
+
     #[test]
     fn both_spellings_of_options_count() {
         let url = parsed("//h/x?currentSchema=a&options=-crole%3Dbob");
@@ -290,12 +311,30 @@ mod tests {
             ("//ann@/x?hostaddr=10.0.0.5&sslmode=verify-full", "`hostaddr` has no name"),
             ("//ann@/x?host=/tmp&hostaddr=10.0.0.5", "`hostaddr` cannot stand beside"),
             ("//h/x?sslmode=require&sslrootcert=system", "`sslrootcert` = system needs sslmode=verify-full"),
-            ("//ann:hunter?2secret@db.example/site", "unknown parameter"),
+            ("//ann:hunter?2secret@db.example/site", "`port` must be a number"),
             ("//ann:5/secret@db.example/site", "must be written %2F"),
+            ("//h/site//secret", "must be written %2F"),
+            ("//ann:p@secret@h/site", "an @"),
+            ("//ann:5?host=x@secret/site", "an @"),
+            ("//ann:5?secret", "unknown parameter"),
+            ("///site?password=s@secret", "an @"),
+            ("///name?host=/po@stgres:5432//Run&password=secret", "an @"),
+            ("//h/site password=secret", "`dbname` may hold none of"),
+            ("//h/site&password=secret", "`dbname` may hold none of"),
+            ("//h/site%3Fpassword%3Dsecret", "`dbname` may hold none of"),
+            ("//ann%3Asecret@h/site", "`user` may hold none of"),
+            ("//h%2Csecret/site", "`host` must be"),
+            ("//h;secret/site", "`host` must be"),
+            ("//h/site?host=/run;password=secret", "`host` must be"),
+            ("//h/site?port=1,x", "`port` must be"),
+            ("//h/site?hostaddr=secret", "`hostaddr` must be"),
+            ("//h/site?connect_timeout=secret", "`connect_timeout` has a value"),
+            ("//h/site?sslrootcert=/ca.pem?password=secret", "`sslrootcert` may hold none of"),
+            ("//[::1/site", "no PostgreSQL address"),
             ("//h/x?sslmode=yes", "`sslmode` must be disable, allow"),
             ("//h/x?sslcert=a", "`sslcert` needs both"),
             ("//h/x?sslpassword=secret", "`sslpassword` is not supported"),
-            ("//h:port/x", "no PostgreSQL address"),
+            ("//h:port/x", "`port` must be a number"),
             ("h/x", "no PostgreSQL address"),
             ("//h", "no PostgreSQL address"),
         ] {

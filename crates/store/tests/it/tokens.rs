@@ -98,6 +98,13 @@ async fn tables_of_other_models_serve_as_far_as_they_go(fixture: Fixture) {
         assert!(store.token_of(&table, &ann).await.expect("reads").is_none(), "which of them is not known");
         let refusal = store.token_get_or_create(&table, &ann, &key, at(0), None).await.expect_err(name);
         assert!(refusal.to_string().contains("not one of a token for each user"), "{refusal}");
+        let end = |key: &'static str| store.token_end(&table, key, None, Vec::new());
+        assert!(!end("nobody's").await.expect("writes") && !end("a\0").await.expect("writes"));
+        if let [first, .., last] = keys[..] {
+            assert!(end(first).await.expect("writes") && !end(first).await.expect("writes"));
+            assert!(store.token_owner(&table, first).await.expect("reads").is_none());
+            assert!(store.token_owner(&table, last).await.expect("reads").is_some(), "one key, and no other");
+        }
         assert!(store.token_delete(&table, &ann).await.expect("writes"));
         assert!(store.token_owner(&table, "abc").await.expect("reads").is_none());
     }

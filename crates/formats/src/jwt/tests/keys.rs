@@ -57,7 +57,7 @@ fn kinds() -> [(Vec<&'static str>, Vec<&'static str>, Vec<Algorithm>); 6] {
 }
 
 /// A signing key of every algorithm.
-fn one_of_each() -> Vec<SigningKey> {
+pub(super) fn one_of_each() -> Vec<SigningKey> {
     let secret = secret("a secret long enough for each of the three HMAC algorithms, and a bit");
     let hmac = [HmacAlgorithm::Hs256, HmacAlgorithm::Hs384, HmacAlgorithm::Hs512];
     let shared = hmac.map(|algorithm| SigningKey::hmac(algorithm, &secret)).into_iter();

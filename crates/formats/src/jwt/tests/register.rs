@@ -238,3 +238,26 @@ fn register_cve_2026_25537_a_claim_of_the_wrong_type_is_not_absent() {
         }
     }
 }
+
+/// Signatures of zeros, which a verifier that forgets the range of r and s takes for good under any key.
+#[test]
+fn register_cve_2022_21449_a_signature_of_zeros_is_none() {
+    for key in keys::one_of_each() {
+        let algorithm = key.algorithm();
+        let Some(width) = (match algorithm {
+            Algorithm::Es256 | Algorithm::Es256K => Some(32),
+            Algorithm::Es384 => Some(48),
+            Algorithm::Es512 => Some(66),
+            _ => None,
+        }) else {
+            continue;
+        };
+        let (zero, mut one) = (vec![0; width], vec![0; width]);
+        one[width - 1] = 1;
+        for (r, s) in [(&zero, &zero), (&zero, &one), (&one, &zero), (&vec![0xff; width], &vec![0xff; width])] {
+            let token = unsigned(algorithm.name(), &base64([r.as_slice(), s.as_slice()].concat()));
+            let decoded = decode(token.as_bytes(), &key.verifying_key(), &Rules::default(), now());
+            assert!(decoded.is_err(), "{algorithm} {token}");
+        }
+    }
+}
