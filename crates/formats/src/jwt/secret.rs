@@ -46,12 +46,14 @@ impl HmacSecret {
     /// [`SecretError`] says what the bytes look like.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Result<Self, SecretError> {
         let bytes = Zeroizing::new(bytes.into());
+        // Whoever reads a key from a text does not mind space round it. In UTF-16 it is no space to take off.
+        let trimmed = bytes.trim_ascii();
         let refused = [
             (bytes.is_empty(), SecretError::Empty),
             (holds_pem_block(&bytes), SecretError::Pem),
-            (SSH_PREFIXES.iter().any(|prefix| bytes.starts_with(prefix.as_bytes())), SecretError::OpenSsh),
+            (SSH_PREFIXES.iter().any(|prefix| trimmed.starts_with(prefix.as_bytes())), SecretError::OpenSsh),
             (is_der_public(&bytes), SecretError::Der),
-            (looks_like_jwk(&bytes), SecretError::Jwk),
+            (looks_like_jwk(&bytes) || looks_like_jwk(trimmed), SecretError::Jwk),
         ];
         match refused.into_iter().find(|(found, _)| *found) {
             Some((_, error)) => Err(error),

@@ -118,7 +118,9 @@ fn j1_no_token_verifies_under_two_algorithms() {
 fn j2_no_form_of_a_key_is_a_secret() {
     for (private, public, _) in kinds() {
         for text in private.iter().chain(&public) {
-            assert!(HmacSecret::new(*text).is_err(), "{text}");
+            for (before, after) in [("", ""), ("", "\u{c}"), (" \r\n\t", "\n\u{c}")] {
+                assert!(HmacSecret::new(format!("{before}{text}{after}")).is_err(), "{before:?} {text} {after:?}");
+            }
         }
     }
 }
