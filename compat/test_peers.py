@@ -15,7 +15,7 @@ ARCHIVES = Path(sys.prefix) / "peers"
 
 
 @pytest.mark.parametrize("peer", SUITES)
-def test_the_tests_of_a_peer_hold(peer, stages, folders, store):
+def test_the_tests_of_a_peer_hold(peer, stages, folders):
     suite, folder = SUITES[peer], folders()
     (archive,) = ARCHIVES.glob(f"{suite.package}-*.tar.gz")
     with tarfile.open(archive) as opened:

@@ -24,8 +24,8 @@ const REMEMBERED: SignedDuration = SignedDuration::from_hours(365 * 24);
 const BY_USER: &str = "ended_by_user";
 /// The same of all of them, or all but one.
 const ALL_BY_USER: &str = "logout_all";
-/// The same of all that an operator ended.
-const BY_OPERATOR: &str = "operator";
+/// The same of what an operator ended.
+pub(crate) const BY_OPERATOR: &str = "operator";
 
 /// One session of a user.
 #[derive(Clone, Debug)]
@@ -219,19 +219,28 @@ impl Authority {
         session: CurrentSession,
         client: Client<'_>,
     ) -> Result<(), Failure> {
-        let CurrentSession { id, fate } = session;
+        let about = About::client(client).user(user).session(&session.id);
+        if self.end_one(BY_USER, session.fate, &about).await? { Ok(()) } else { Err(Failure::NotFound) }
+    }
+
+    /// The one way in which a session that was found ends, of whatever kind; `false` if it had ended. This node knows at once.
+    pub(crate) async fn end_one(
+        &self,
+        reason: &'static str,
+        fate: SessionFate,
+        about: &About<'_>,
+    ) -> Result<bool, Failure> {
         let (has_blacklist, at) = (self.settings().apps.token_blacklist, self.now());
         let family = if let SessionFate::Family(sid) = &fate { Some(sid.clone()) } else { None };
-        let about = About::client(client).user(user).session(&id);
-        let told = Vec::from_iter(self.audit().entry(&Event::SessionEnded { reason: BY_USER }, &about, at));
-        if !self.store().end_session(fate, has_blacklist, BY_USER, at, self.audit().rows(&told)).await? {
-            return Err(Failure::NotFound);
+        let told = Vec::from_iter(self.audit().entry(&Event::SessionEnded { reason }, about, at));
+        let is_ended = self.store().end_session(fate, has_blacklist, reason, at, self.audit().rows(&told)).await?;
+        if is_ended {
+            if let Some(sid) = family {
+                self.note_end(&sid, at);
+            }
+            self.audit().committed(&told);
         }
-        if let Some(sid) = family {
-            self.note_end(&sid, at);
-        }
-        self.audit().committed(&told);
-        Ok(())
+        Ok(is_ended)
     }
 
     /// Ends all sessions of a user, whatever kind, or all but `except`.

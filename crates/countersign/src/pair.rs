@@ -280,17 +280,8 @@ impl Authority {
     async fn blacklist_alone(&self, token: &str, client: Client<'_>) -> Result<(), Failure> {
         let now = self.now();
         let claims = self.accept(token, TokenType::Refresh, now).await?;
-        let user = match claims.get(&self.settings().simple_jwt.user_id_claim) {
-            Some(claim) => self.user_of_claim(claim).await?.map(|user| user.id),
-            None => None,
-        };
-        if let Some(recorded) = self.outstanding(&claims, &self.sign(&claims), user, now) {
-            // Done and Already read alike: SimpleJWT's get_or_create does not tell either.
-            let (Blacklisting::Done | Blacklisting::Already) = self.store().blacklist(&recorded, now).await?;
-        }
-        let about = About::client(client).claimed_user(self.claimed_user_id(&claims).as_deref());
-        self.tell(&Event::TokenBlacklisted { jti: self.jti_of(&claims) }, &about);
-        Ok(())
+        let owner = self.owner_of(&claims).await?;
+        self.void(self.outstanding(&claims, &self.sign(&claims), owner, now), &claims, now, client).await
     }
 
     /// Blacklists a sliding token, for as long as it could have been renewed. There has to be the blacklist app.
@@ -302,18 +293,37 @@ impl Authority {
     ) -> Result<(), Failure> {
         let now = self.now();
         let settings = &self.settings().simple_jwt;
-        let user = match claims.get(&settings.user_id_claim) {
-            Some(claim) => self.user_of_claim(claim).await?.map(|user| user.id),
-            None => None,
-        };
-        let mut recorded = self.outstanding(claims, token, user, now).ok_or(Failure::UnsupportedTokenType)?;
+        let owner = self.owner_of(claims).await?;
+        let mut recorded = self.outstanding(claims, token, owner, now).ok_or(Failure::UnsupportedTokenType)?;
         if let Some(end) = claims.get(&settings.sliding_token_refresh_exp_claim).and_then(to_instant) {
             recorded.expires_at = recorded.expires_at.max(end);
         }
-        let (Blacklisting::Done | Blacklisting::Already) = self.store().blacklist(&recorded, now).await?;
+        self.void(Some(recorded), claims, now, client).await
+    }
+
+    /// Puts a token into SimpleJWT's blacklist, if it can be recorded, and tells of it.
+    async fn void(
+        &self,
+        recorded: Option<OutstandingToken>,
+        claims: &Claims,
+        now: Timestamp,
+        client: Client<'_>,
+    ) -> Result<(), Failure> {
+        if let Some(recorded) = recorded {
+            // Done and Already read alike: SimpleJWT's get_or_create does not tell either.
+            let (Blacklisting::Done | Blacklisting::Already) = self.store().blacklist(&recorded, now).await?;
+        }
         let about = About::client(client).claimed_user(self.claimed_user_id(claims).as_deref());
         self.tell(&Event::TokenBlacklisted { jti: self.jti_of(claims) }, &about);
         Ok(())
+    }
+
+    /// The key of the user that a token names; `None` for one that names nobody there is.
+    pub(crate) async fn owner_of(&self, claims: &Claims) -> Result<Option<UserId>, Failure> {
+        match claims.get(&self.settings().simple_jwt.user_id_claim) {
+            Some(claim) => Ok(self.user_of_claim(claim).await?.map(|user| user.id)),
+            None => Ok(None),
+        }
     }
 
     /// Credentials to a user that SimpleJWT serves. SimpleJWT 5.5 `default_user_authentication_rule`.

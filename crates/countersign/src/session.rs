@@ -237,10 +237,7 @@ impl Authority {
         let text = self.accept_unless_void(token, TokenType::Refresh, now).await?;
         let mut claims = text.clone();
         let mut guest = self.guest(&mut claims, client, at, now)?;
-        let user = match claims.get(&self.settings().simple_jwt.user_id_claim) {
-            Some(claim) => self.user_of_claim(claim).await?.map(|user| user.id),
-            None => None,
-        };
+        let user = self.owner_of(&claims).await?;
         if !guest.is_named {
             guest.presented.begins = self.session_of(&claims, &guest.presented, user.as_ref(), now);
         }

@@ -9,7 +9,7 @@ use countersign_formats::session_id::session_id;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-use crate::driver::{Sharing, Transaction};
+use crate::driver::{Sharing, TableName, Transaction};
 use crate::families::{self, SessionFacts};
 use crate::pruning::BATCH;
 use crate::tokens::TokenTable;
@@ -58,11 +58,12 @@ pub(crate) const END_SOME: &str = "
         WHERE s.created_at >= $3 AND s.created_at < $4 AND s.ended_at IS NULL ORDER BY s.created_at LIMIT $5
     ) RETURNING created_at";
 
-/// Nothing is known of where tokens are used, some of them: primary key.
-pub(crate) const FORGET_SOME: &str = "
-    DELETE FROM countersign_device WHERE id IN (
-        SELECT s.id FROM countersign_device s WHERE s.id > $1 ORDER BY s.id LIMIT $2
-    )";
+/// Some of a table's rows are gone, whatever they are: primary key. `table` and `key` as SQL has them.
+pub(crate) fn delete_some(table: &str, key: &str) -> String {
+    format!(
+        "DELETE FROM {table} WHERE {key} IN (SELECT s.{key} FROM {table} s WHERE s.{key} > $1 ORDER BY s.{key} LIMIT $2)"
+    )
+}
 
 /// Rows written in one transaction of [`Store::note_seen`].
 const SEEN: usize = 500;
@@ -303,9 +304,7 @@ impl Store {
             })
             .await
     }
-}
 
-impl Store {
     /// Ends every session of everybody, whatever kind, in transactions of some thousand rows; families of refresh tokens, if they began by
     /// the moment of a [mark](Self::mark_all), by which their access tokens are refused.
     ///
@@ -333,20 +332,20 @@ impl Store {
                 None => break,
             }
         }
-        self.delete_all(native_tokens::DELETE_SOME).await?;
+        self.delete_all("countersign_token", "digest").await?;
         if has_knox {
-            self.delete_all(knox::DELETE_SOME).await?;
+            self.delete_all("knox_authtoken", "digest").await?;
         }
         for table in token_tables {
-            self.delete_all(table.delete_some()).await?;
+            self.delete_all(&TableName::new(table.name()).quoted(), "key").await?;
         }
-        self.delete_all(FORGET_SOME).await
+        self.delete_all("countersign_device", "id").await
     }
 
-    /// Runs a statement that deletes some rows until none are left.
-    async fn delete_all(&self, statement: &str) -> Result<(), StoreError> {
+    /// Deletes all rows of a table, some at a time.
+    async fn delete_all(&self, table: &str, key: &str) -> Result<(), StoreError> {
         loop {
-            let statement = statement.to_owned();
+            let statement = delete_some(table, key);
             let deleted = self.driver().transaction(Sharing::OneStatement, move |mut transaction| {
                 Box::pin(async move { transaction.execute(&statement, &["".into(), i64::from(BATCH).into()]).await })
             });

@@ -25,12 +25,6 @@ pub(crate) const DELETE_ALL: &str = "DELETE FROM knox_authtoken WHERE user_id = 
 pub(crate) const DELETE_OTHERS: &str =
     "DELETE FROM knox_authtoken WHERE user_id = $1 AND digest <> $2 RETURNING digest";
 
-/// Tokens of anybody are void, some of them: primary key.
-pub(crate) const DELETE_SOME: &str = "
-    DELETE FROM knox_authtoken WHERE digest IN (
-        SELECT s.digest FROM knox_authtoken s WHERE s.digest > $1 ORDER BY s.digest LIMIT $2
-    )";
-
 /// A user's tokens that have expired: index of `user_id`.
 pub(crate) const DELETE_EXPIRED: &str = "DELETE FROM knox_authtoken WHERE user_id = $1 AND expiry < $2";
 

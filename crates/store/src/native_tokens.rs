@@ -20,12 +20,6 @@ pub(crate) const DELETE: &str = "DELETE FROM countersign_token WHERE digest = $1
 pub(crate) const DELETE_OTHERS: &str =
     "DELETE FROM countersign_token WHERE user_id = $1 AND digest <> $2 RETURNING digest";
 
-/// Tokens of anybody are void, some of them: primary key.
-pub(crate) const DELETE_SOME: &str = "
-    DELETE FROM countersign_token WHERE digest IN (
-        SELECT s.digest FROM countersign_token s WHERE s.digest > $1 ORDER BY s.digest LIMIT $2
-    )";
-
 /// A user's tokens that have expired, were not used since an instant, or were made before another, if these are given: index of
 /// `user_id`.
 pub(crate) const DELETE_DEAD: &str = "

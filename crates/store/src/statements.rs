@@ -41,25 +41,36 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
     rendered.extend(users.permissions.clone().map(|text| ("permissions", text)));
     rendered.extend(users.groups.clone().map(|text| ("groups", text)));
     if apps.authtoken {
-        let TokenStatements { owner, key_of_user, insert, delete, delete_some, delete_key, of_user, .. } =
+        let TokenStatements { owner, key_of_user, insert, delete, delete_key, of_user, .. } =
             TokenStatements::of(DEFAULT_TABLE, users, true);
         rendered.extend([
             ("owner", owner),
             ("key_of_user", key_of_user),
             ("insert", insert),
             ("delete", delete),
-            ("delete_some", delete_some),
+            ("delete_some", devices::delete_some(DEFAULT_TABLE, "key")),
             ("delete_key", delete_key),
             ("of_user", of_user),
         ]);
     }
     if apps.knox {
         let GivenTokens { owner, insert, insert_below } = knox::statements(users);
-        rendered.extend([("knox_owner", owner), ("knox_insert", insert), ("knox_insert_below", insert_below)]);
+        rendered.extend([
+            ("knox_owner", owner),
+            ("knox_insert", insert),
+            ("knox_insert_below", insert_below),
+            ("knox_delete_some", devices::delete_some("knox_authtoken", "digest")),
+        ]);
     }
     if apps.countersign {
         let GivenTokens { owner, insert, insert_below } = native_tokens::statements(users);
-        rendered.extend([("native_owner", owner), ("native_insert", insert), ("native_insert_below", insert_below)]);
+        rendered.extend([
+            ("native_owner", owner),
+            ("native_insert", insert),
+            ("native_insert_below", insert_below),
+            ("native_delete_some", devices::delete_some("countersign_token", "digest")),
+            ("forget_some", devices::delete_some("countersign_device", "id")),
+        ]);
     }
     if apps.token_blacklist {
         rendered.push(("record", record.record.clone()));
@@ -86,7 +97,6 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
             knox::DELETE,
             knox::DELETE_ALL,
             knox::DELETE_OTHERS,
-            knox::DELETE_SOME,
             knox::DELETE_EXPIRED,
             knox::OF_USER,
             pruning::PRUNE_KNOX_LOOK,
@@ -118,7 +128,6 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
             events::EVENTS_OF,
             native_tokens::DELETE,
             native_tokens::DELETE_OTHERS,
-            native_tokens::DELETE_SOME,
             native_tokens::DELETE_DEAD,
             native_tokens::DELETE_OLDER,
             native_tokens::OF_USER,
@@ -129,7 +138,6 @@ pub(crate) fn of(apps: InstalledApps, users: &UserTable, record: &RecordStatemen
             devices::SEEN_TOKEN,
             devices::FORGET,
             devices::FORGET_OTHERS,
-            devices::FORGET_SOME,
             devices::END_SOME,
             pruning::PRUNE_NATIVE_TOKENS,
             pruning::PRUNE_DEVICES,

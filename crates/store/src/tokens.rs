@@ -36,8 +36,6 @@ pub(crate) struct TokenStatements {
     pub(crate) insert: String,
     /// No key any more: unique index of `user_id`.
     pub(crate) delete: String,
-    /// No keys of anybody any more, some of them: primary key of the token table.
-    pub(crate) delete_some: String,
     /// One key is void: primary key, or the unique index of `key`.
     pub(crate) delete_key: String,
     /// The row of a user: unique index of `user_id`.
@@ -202,10 +200,6 @@ impl TokenTable {
         self.0.is_whole
     }
 
-    pub(crate) fn delete_some(&self) -> &str {
-        &self.0.delete_some
-    }
-
     /// The table's name.
     pub fn name(&self) -> &str {
         &self.0.name
@@ -227,11 +221,6 @@ impl TokenStatements {
                  ON CONFLICT (user_id) DO NOTHING"
             ),
             delete: format!("DELETE FROM {table} WHERE user_id = $1 RETURNING key"),
-            delete_some: format!(
-                "DELETE FROM {table} WHERE key IN (
-                     SELECT s.key FROM {table} s WHERE s.key > $1 ORDER BY s.key LIMIT $2
-                 )"
-            ),
             delete_key: format!("DELETE FROM {table} WHERE key = $1"),
             of_user: format!("SELECT t.key, t.created FROM {table} t WHERE t.user_id = $1"),
             owners: Remembered::default(),

@@ -13,6 +13,7 @@ use super::{Marks, RevocationStats, Subject};
 use crate::audit::{About, Event};
 use crate::authority::Authority;
 use crate::claim_value::{to_instant, to_integer, to_text};
+use crate::devices::BY_OPERATOR;
 use crate::failure::Failure;
 use crate::family::FamilyKeys;
 
@@ -111,17 +112,8 @@ impl Authority {
     /// # Errors
     /// [`Failure::Store`]; [`Failure::NotFound`] where there are no sessions.
     pub async fn end_session(&self, sid: &str) -> Result<bool, Failure> {
-        let Some(revocations) = self.revocations() else { return Err(Failure::NotFound) };
-        let has_blacklist = self.settings().apps.token_blacklist;
-        let (now, about) = (self.now(), About::default().session(sid));
-        let told = Vec::from_iter(self.audit().entry(&Event::SessionEnded { reason: "operator" }, &about, now));
-        let fate = SessionFate::Family(sid.to_owned());
-        let is_ended = self.store().end_session(fate, has_blacklist, "operator", now, self.audit().rows(&told)).await?;
-        if is_ended {
-            revocations.add(&[Mark::of_session(sid, now)]);
-            self.audit().committed(&told);
-        }
-        Ok(is_ended)
+        self.revocations().ok_or(Failure::NotFound)?;
+        self.end_one(BY_OPERATOR, SessionFate::Family(sid.to_owned()), &About::default().session(sid)).await
     }
 
     /// Refuses one token from now on, by its id.
@@ -147,7 +139,7 @@ impl Authority {
         let mark = self.store().mark_all(at).await?;
         revocations.add(std::slice::from_ref(&mark));
         self.tell(&Event::AllSessionsEnded, &About::default());
-        self.store().end_all_sessions(&self.session_tables(), apps.knox, "operator", at, &mark).await?;
+        self.store().end_all_sessions(&self.session_tables(), apps.knox, BY_OPERATOR, at, &mark).await?;
         if apps.token_blacklist { Ok(self.store().blacklist_all(at).await?) } else { Ok(0) }
     }
 

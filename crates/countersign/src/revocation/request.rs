@@ -7,10 +7,9 @@
 use countersign_formats::jwt::{TokenType, check_token};
 use countersign_formats::session_id::session_id;
 use countersign_store::{SessionFate, UserId};
-use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-use crate::audit::{About, Entry, Event};
+use crate::audit::{About, Event};
 use crate::authority::Authority;
 use crate::client::Client;
 use crate::clients::RegisteredClient;
@@ -120,8 +119,10 @@ impl Authority {
         for table in self.token_tables() {
             let Some(user) = self.store().token_owner(table, token).await? else { continue };
             let has_sessions = self.settings().sessions.is_some();
-            let (id, at) = (session_id("token", token), self.now());
-            let told = self.ending_row(&user.id, &id, asking, at).filter(|_| has_sessions);
+            let id = session_id("token", token);
+            let about = About::client(asking.client).user(&user.id).session(&id);
+            let told = self.audit().entry(&Event::SessionEnded { reason: BY_CLIENT }, &about, self.now());
+            let told = told.filter(|_| has_sessions);
             let rows = self.audit().rows(told.as_slice());
             // By its key: a table of the project's own may have several of one user.
             if self.store().token_end(table, token, has_sessions.then_some(id), rows).await? {
@@ -141,20 +142,11 @@ impl Authority {
         fate: SessionFate,
         asking: Asking<'_>,
     ) -> Result<bool, Failure> {
-        let (has_blacklist, at) = (self.settings().apps.token_blacklist, self.now());
-        let told = self.ending_row(user, id, asking, at);
-        let rows = self.audit().rows(told.as_slice());
-        if self.store().end_session(fate, has_blacklist, BY_CLIENT, at, rows).await? {
-            self.audit().committed(told.as_slice());
+        let about = About::client(asking.client).user(user).session(id);
+        if self.end_one(BY_CLIENT, fate, &about).await? {
             self.tell_revoked(kind, None, Some(&user.to_string()), asking);
         }
         Ok(true)
-    }
-
-    /// What is told, along with its end, of a session that was a row.
-    fn ending_row(&self, user: &UserId, id: &str, asking: Asking<'_>, at: Timestamp) -> Option<Entry> {
-        let about = About::client(asking.client).user(user).session(id);
-        self.audit().entry(&Event::SessionEnded { reason: BY_CLIENT }, &about, at)
     }
 
     fn tell_revoked(&self, kind: &'static str, jti: Option<String>, user: Option<&str>, asking: Asking<'_>) {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::database::{Cell, Database, Kind, on_every_backend};
 use crate::harness::{Answer, Server, instant};
+use crate::program::run;
 use crate::sessions::{SECRET, text, with_ann};
 
 on_every_backend![
@@ -407,14 +408,9 @@ fn flushing_does_not_stop_in_silence() {
     let server = start(&database, "");
     assert_eq!(log_in(&server, "ann", SECRET).status, 200);
     drop(server);
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("countersign.toml");
-    std::fs::write(&file, text(&database, "[postgresql]\nstatement_timeout = \"100ms\"\n")).expect("written");
+    let configuration = text(&database, "[postgresql]\nstatement_timeout = \"100ms\"\n");
     let flush = || {
-        let run = Command::new(env!("CARGO_BIN_EXE_countersign"))
-            .args(["--config", file.to_str().expect("UTF-8"), "flushexpiredtokens"])
-            .output()
-            .expect("runs");
+        let run = run(&configuration, &["flushexpiredtokens"]);
         (run.status.code(), String::from_utf8(run.stderr).expect("UTF-8"))
     };
     let left = || database.column("SELECT count(*) FROM countersign_device");

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::database::{Cell, Database, Kind, on_every_backend};
 use crate::harness::{Answer, Server, instant};
+use crate::program::run;
 use crate::sessions::{SECRET, drop_own_tables, text, with_ann};
 
 on_every_backend![
@@ -286,15 +287,9 @@ fn an_operator_ends_every_kind(kind: Kind) {
     let database = ann_and_bob(kind);
     let server = start(&database, "");
     let (anns, bobs) = (log_in(&server, "ann"), log_in(&server, "bob"));
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("countersign.toml");
-    std::fs::write(&file, format!("{APPS}{}", text(&database, CLASSES))).expect("written");
+    let configuration = format!("{APPS}{}", text(&database, CLASSES));
     let end = |what: &[&str]| {
-        let run = std::process::Command::new(env!("CARGO_BIN_EXE_countersign"))
-            .args(["--config", file.to_str().expect("UTF-8"), "sessions", "end"])
-            .args(what)
-            .output()
-            .expect("runs");
+        let run = run(&configuration, &[&["sessions", "end"], what].concat());
         assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
         String::from_utf8(run.stdout).expect("UTF-8")
     };
@@ -319,13 +314,8 @@ fn what_ended_with_a_change_of_its_user_is_not_listed(kind: Kind) {
     database.execute("UPDATE auth_user SET password = 'x' || password WHERE id = 1");
     // The command's clock is the real one, by which only DRF's token has no end.
     let listed = || {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("countersign.toml");
-        std::fs::write(&file, format!("{APPS}{}", text(&database, CLASSES))).expect("written");
-        let run = std::process::Command::new(env!("CARGO_BIN_EXE_countersign"))
-            .args(["--config", file.to_str().expect("UTF-8"), "sessions", "list", "--json", "--user", "ann"])
-            .output()
-            .expect("runs");
+        let configuration = format!("{APPS}{}", text(&database, CLASSES));
+        let run = run(&configuration, &["sessions", "list", "--json", "--user", "ann"]);
         kinds(&serde_json::from_slice::<Vec<Value>>(&run.stdout).expect("JSON")).join(" ")
     };
     for _ in 0..2 {

@@ -15,6 +15,7 @@ mod limits;
 mod logins;
 mod native_tokens;
 mod policies;
+mod program;
 mod race;
 mod redis;
 mod register;

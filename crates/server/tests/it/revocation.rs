@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::database::{Cell, Database, Kind, on_every_backend};
 use crate::harness::{Answer, Server, instant};
+use crate::program::run;
 use crate::sessions::{SECRET, claims, text, with_ann};
 
 const NOW: f64 = 1_750_000_000.25;
@@ -302,15 +303,8 @@ fn r5_a_clock_that_is_set_revives_nothing(kind: Kind) {
 fn r5_an_operator_ends_sessions(kind: Kind) {
     let database = with_ann_and_bob(kind);
     let nodes = three(&database);
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("countersign.toml");
-    std::fs::write(&file, text(&database, PATHS)).expect("written");
     let end = |what: &[&str]| {
-        let run = std::process::Command::new(env!("CARGO_BIN_EXE_countersign"))
-            .args(["--config", file.to_str().expect("UTF-8"), "sessions", "end"])
-            .args(what)
-            .output()
-            .expect("runs");
+        let run = run(&text(&database, PATHS), &[&["sessions", "end"], what].concat());
         // Done, it says so; the event is a line of the log.
         let said = if run.status.success() { run.stdout } else { run.stderr };
         (run.status.code(), String::from_utf8(said).expect("UTF-8"))
