@@ -156,12 +156,6 @@ def user_not_found(header, name, ours, theirs):
     return name == "jwt" and theirs.startswith("C") and '"user_not_found"' in ours
 
 
-def foreign_digits(header, name, ours, theirs):
-    words = header.split()
-    claims = tokens.part(words[-1], 1) if words else None
-    return name == "jwt" and '"user_not_found"' in ours and isinstance(claims, dict) and not str(claims.get("user_id", "")).isascii()
-
-
 def knox_utf8(header, name, ours, theirs):
     return name == "knox" and theirs.startswith("CUnicodeDecodeError") and "invalid characters" in ours
 
@@ -178,10 +172,9 @@ def token_content(header, name, ours, theirs):
     )
 
 
-EXPLAINED = [user_not_found, foreign_digits, knox_utf8, nul_in_name, token_content]
+EXPLAINED = [user_not_found, knox_utf8, nul_in_name, token_content]
 RULES = [
     Rule("user id claim that is no number", all_are(user_not_found)),
-    Rule("user id claim with digits outside ASCII", all_are(foreign_digits)),
     Rule("a token that is not UTF-8", all_are(knox_utf8)),
     Rule("NUL in a Basic user name", all_are(nul_in_name)),
     Rule("`exp` as text, beyond year 9999", all_are(token_content)),

@@ -283,10 +283,6 @@ def invalid(ours):
 RULES = [
     Rule("token over 8 KiB", lambda _, token, ours, theirs: len(token) > 8192 and invalid(ours)),
     Rule("`exp` as text, beyond year 9999", lambda _, token, ours, theirs: theirs.startswith("C") and claim_is(token, ["exp"], is_odd_exp) and invalid(ours)),
-    Rule(
-        "`iat`, `nbf` as text with digits outside ASCII",
-        lambda _, token, ours, theirs: claim_is(token, ["iat", "nbf", "exp"], lambda v: isinstance(v, str) and not v.isascii()) and invalid(ours),
-    ),
     Rule("JSON nested deeper than 900", lambda _, token, ours, theirs: nesting(token) > 900 and invalid(ours)),
     Rule("`simple_jwt.strict = true`", lambda batch, token, ours, theirs: batch["strict"] and is_loose(token) and invalid(ours)),
 ]

@@ -2,6 +2,11 @@
 
 use std::fmt;
 
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
+
+/// The longest integer Python 3.11 converts (`sys.get_int_max_str_digits()`).
+pub(super) const MAX_INTEGER_DIGITS: usize = 4300;
+
 /// An integer of any size, as Python's `int`. Displays in canonical decimal digits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Integer(Repr);
@@ -50,6 +55,44 @@ impl fmt::Display for Integer {
             Repr::Big(digits) => f.write_str(digits),
         }
     }
+}
+
+/// Python's `int(text)`, saturating: decimal digits of any script, perhaps with a sign before, blanks around and single underscores
+/// between them; at most 4300. `None` where Python raises.
+#[must_use]
+pub fn parse_python_int(text: &str) -> Option<i128> {
+    let is_blank = |letter: char| match letter {
+        ' ' | '\t' | '\n' | '\r' | '\u{B}' | '\u{C}' => true,
+        _ => !letter.is_ascii() && letter.is_whitespace(),
+    };
+    let text = text.trim_matches(is_blank);
+    let (is_negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (mut count, mut number) = (0, 0_i128);
+    for group in digits.split('_') {
+        if group.is_empty() {
+            return None;
+        }
+        for digit in group.chars() {
+            count += 1;
+            number = number.saturating_mul(10).saturating_add(i128::from(decimal(digit)?));
+        }
+    }
+    (count <= MAX_INTEGER_DIGITS).then_some(if is_negative { -number } else { number })
+}
+
+/// The value of a decimal digit. Unicode assigns the ten of a script in a row, from zero (Unicode 16 §4.6).
+fn decimal(digit: char) -> Option<u32> {
+    let is_decimal = |code: &u32| {
+        char::from_u32(*code).is_some_and(|letter| letter.general_category() == GeneralCategory::DecimalNumber)
+    };
+    if digit.is_ascii() {
+        return digit.to_digit(10);
+    }
+    let before = (0..u32::from(digit)).rev().take_while(is_decimal).count();
+    is_decimal(&u32::from(digit)).then_some(u32::try_from(before % 10).unwrap_or(0))
 }
 
 /// A float as Python's `repr` prints it: the shortest digits that read back the same, always with `.0` or an exponent;
