@@ -164,18 +164,22 @@ def nul_in_name(header, name, ours, theirs):
     return name == "basic" and theirs.startswith("C") and "Invalid username" in ours
 
 
-def token_content(header, name, ours, theirs):
-    """As in tokens.py, inside a header."""
-    words = header.split()
-    return name.startswith("jwt") and len(words) == 2 and any(
-        rule.covers(BATCH_OF_TOKENS, words[1], "RToken is invalid\t", theirs) for rule in tokens.RULES if theirs.startswith("C") or "user" in theirs or "claims" in theirs
-    )
+def inside(rule):
+    """A rule of tokens.py, of the token in a header."""
+
+    def covers(header, name, ours, theirs):
+        words = header.split()
+        is_refused = name.startswith("jwt") and len(words) == 2 and '"Token is invalid"' in ours
+        return is_refused and rule.covers(BATCH_OF_TOKENS, words[1], "RToken is invalid\t", theirs)
+
+    return covers
 
 
-EXPLAINED = [user_not_found, knox_utf8, nul_in_name, token_content]
+OF_TOKENS = {rule.line: inside(rule) for rule in tokens.RULES}
+EXPLAINED = [user_not_found, knox_utf8, nul_in_name, *OF_TOKENS.values()]
 RULES = [
     Rule("user id claim that is no number", all_are(user_not_found)),
     Rule("a token that is not UTF-8", all_are(knox_utf8)),
     Rule("NUL in a Basic user name", all_are(nul_in_name)),
-    Rule("`exp` as text, beyond year 9999", all_are(token_content)),
+    *(Rule(line, all_are(explained)) for line, explained in OF_TOKENS.items()),
 ]
