@@ -43,7 +43,7 @@ class World:
             self.secrets += [base64.b64encode(f"{name}:sesame-{name}".encode(coding)) for coding in ("utf-8", "latin-1")] * 3
             self.secrets.append(base64.b64encode(f"{name}:wrong".encode()))
             self.secrets += [self.token(str(user.pk)), self.token(user.pk)] * 2
-        for user_id in ("99", "x", "", None, [], True, 1.0, 1.5, "1.0", " 1 ", "1_0", 2**63, -1, "\u0661", "\u00a01\x1f", "\u20031 ", "\x00", {}):
+        for user_id in ("99", "x", "", None, [], True, 1.0, 1.5, "1.0", " 1 ", "1_0", 2**63, -1, "\u0661", "\u00a01\x1f", "\u20031 ", "\U00011f51", "\x00", {}):
             self.secrets.append(self.token(user_id))
         Token.objects.create(user=User.objects.create(username="odd"), key="\u00e9" * 20)
         self.secrets += [("\u00e9" * 20).encode(), b"\xff\xfe", b"", b"====", b"Og==", base64.b64encode(b"alice"), base64.b64encode(b"alice:\xff"), base64.b64encode(b"al\x00ice:x")]

@@ -70,7 +70,7 @@ enum Subject<'s> {
     Text(&'s str),
 }
 
-/// Marks that are taken in together: each time, all that came since the last [settling](feed) are copied.
+/// Marks that are put in together, for that copies all that came since they were last settled.
 #[derive(Default)]
 struct Batch {
     all: Option<i64>,

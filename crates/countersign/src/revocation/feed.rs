@@ -91,9 +91,10 @@ impl Reader {
         self.offset = Some(offset);
         let since = oldest_of_use(now, revocations.horizon);
         let mut batch = Batch::default();
-        self.feed.read(since, |marks| revocations.collect(&marks, &mut batch)).await?;
+        let outcome = self.feed.read(since, |marks| revocations.collect(&marks, &mut batch)).await;
         revocations.put(&batch);
         drop(batch);
+        outcome?;
         revocations.vouch(elapsed);
         let marks = revocations.marks.load_full();
         let is_due = !marks.is_empty() && elapsed.saturating_sub(self.cleared) > CLEARING;

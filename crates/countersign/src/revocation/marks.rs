@@ -3,10 +3,10 @@
 //!
 //! A mark is sixteen bytes, a hash and an instant; tables are five eighths full. Nearly every token that is asked about has no mark, and a
 //! place in a table of a million lies in no cache of the processor: so each table has a filter of two bytes a mark, which says of 99 in
-//! 100 that they are not there.
+//! 100 keys that they are not there.
 //!
-//! Two subjects of one hash would be taken for each other: with a million marks that refuses one good token in 10¹³ checks, and the
-//! hash is keyed, so that nobody can look for one. It never lets one in.
+//! Two subjects of one hash would be taken for each other: with a million marks that refuses one good token in some 10¹² checks. It never
+//! lets one in. The hash has a seed of each process, and whoever guessed that could have no more than good tokens refused.
 
 use std::sync::Arc;
 
@@ -190,7 +190,7 @@ impl Marks {
             .iter()
             .filter(|(key, not_before)| *not_before >= since && settled.get(*key) < Some(*not_before))
             .collect();
-        settled.with(self.all, &missing)
+        settled.with(self.all.filter(|all| *all >= since), &missing)
     }
 }
 
