@@ -193,7 +193,8 @@ impl Revocations {
         let token = jti.map(|jti| self.key(MarkKind::Token, jti));
         let session = sid.map(|sid| self.key(MarkKind::Session, sid));
         let none = Against { all: marks.all(), ..Against::default() };
-        if !marks.may_have_any(&[user, bare, token, session]) {
+        // What goes for the one kind of user's marks goes for the other.
+        if !marks.may_have_any(&[user, token, session]) {
             return none;
         }
         let found = |key: Option<Key>| key.and_then(|key| marks.get(key));

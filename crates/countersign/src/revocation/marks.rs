@@ -140,8 +140,8 @@ impl Marks {
         self.recent.get(key).max(self.frozen.get(key))
     }
 
-    /// `false` is certain. The keys are looked for at once and not in turn, so that their ways to memory are one.
-    pub(super) fn may_have_any(&self, keys: &[Option<Key>; 4]) -> bool {
+    /// `false` is certain, and the same for all kinds of a subject. The keys are looked for at once and not in turn, so that their ways to memory are one.
+    pub(super) fn may_have_any(&self, keys: &[Option<Key>; 3]) -> bool {
         let may_have = |key| self.frozen.filter.may_have(key) | self.recent.filter.may_have(key);
         keys.iter().flatten().fold(false, |any, key| any | may_have(*key))
     }

@@ -68,6 +68,12 @@ impl fmt::Display for Integer {
 /// between them; at most 4300. `None` where Python raises.
 #[must_use]
 pub fn parse_python_int(text: &str) -> Option<i128> {
+    // The usual case, of which Python makes the same.
+    if text.len() < 20
+        && let Ok(number) = text.parse::<i64>()
+    {
+        return Some(number.into());
+    }
     let is_blank = |letter: char| match letter {
         ' ' | '\t' | '\n' | '\r' | '\u{B}' | '\u{C}' => true,
         _ => !letter.is_ascii() && letter.is_whitespace(),
