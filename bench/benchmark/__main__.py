@@ -98,7 +98,7 @@ def main():
     results = RESULTS / "quick" if options.quick else RESULTS
     folder = Path(tempfile.mkdtemp(prefix="countersign-bench."))
     try:
-        run = Run(options, folder)
+        run = None if options.report else Run(options, folder)
         for work in () if options.report else options.only or WORKS:
             print(f"{work}", file=sys.stderr, flush=True)
             started = time.monotonic()
