@@ -9,6 +9,7 @@ The first line says which Python made the file. Kinds of line:
   bytes   `hex`: json.loads(bytes); `error` or `compact`
   utf8    `hex`: codecs.getreader("utf-8"); `error` or `text`
   repr    `bits` (a float's, hexadecimal): `repr`
+  int     `text`: `value`, the digits of int(text); null where that raises. The digits of every script are among them
 """
 
 import codecs
@@ -18,6 +19,7 @@ import platform
 import random
 import struct
 import sys
+import unicodedata
 
 random.seed(20250615)
 
@@ -162,6 +164,27 @@ for _ in range(60):
     floats.append(random.uniform(-1, 1) * 10 ** random.randrange(-7, 19))
 for number in floats:
     emit(kind="repr", bits=struct.pack(">d", number).hex(), repr=repr(number))
+
+
+
+def int_case(text):
+    value, _ = attempt(lambda: int(text))
+    emit(kind="int", text=text, value=None if value is None else str(value))
+
+
+digits = [chr(code) for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)) == "Nd"]
+for start in range(0, len(digits), 10):
+    int_case("".join(digits[start:start + 10]))
+for text in [
+    "1", " +1 ", "-12", "1_000", "1__0", "_1", "1_", "", " ", "+", "- 1", "+-1", "-\u0967_\u0966", "\u00b2", "\u2460", "\u0be7\u0bf0",
+    "\u4e00", "\u2212\u0661", "0x1", "1.0", "1e3", "1\0", "\u0661\x7f", "\x1c1", "\x1c\u0661", "\u00a01\x1f", "1\x85", "\u20031",
+    "\u200b1", "9" * 30, "-" + "9" * 19, "0" * 4300, "0" * 4301, "\u0660" * 4301,
+    # Digits of Unicode 15 and later, which this Python does not know.
+    "\U00010d41", "\U000116d1", "\U00011bf1", "\U00011de1", "\U00011f51", "\U00016131", "\U00016d71", "\U0001ccf1", "\U0001e4f1", "\U0001e5f2",
+]:
+    int_case(text)
+for _ in range(200):
+    int_case("".join(random.choice(["1", "0", "_", "-", " ", "\t", "\x1f", "\u00a0", "\u3000", random.choice(digits)]) for _ in range(random.randrange(1, 6))))
 
 if sys.version_info[:2] != (3, 11):
     sys.exit("the texts wanted are those of Python 3.11")

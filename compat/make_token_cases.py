@@ -227,7 +227,7 @@ def read_cases():
 
     record("differs/over-8-kib", token_of(raw("x", json.dumps("y" * 7000))))
     record("differs/depth-950", token_of(raw("x", "[" * 950 + "]" * 950)))
-    record("differs/iat-arabic-digits", token_of(raw("iat", '"\\u0661\\u0662"')))
+    record("claims/iat-arabic-digits", token_of(raw("iat", '"\\u0661\\u0662"')))
 
 
 def make_cases():

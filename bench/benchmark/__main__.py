@@ -13,13 +13,14 @@ from pathlib import Path
 
 from harness.choice import Choice
 
-from . import checks, contestants, data, logins, machine, report, storm, timing
+from . import checks, contestants, data, logins, machine, marks, report, storm, timing
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 WORKS = {
     "token-sqlite": checks.beside,
     "jwt-sqlite": checks.beside,
     "stateless-sqlite": checks.beside,
+    "marks-sqlite": marks.marks,
     "token-postgres": checks.beside,
     "jwt-postgres": checks.beside,
     "token-sqlite-sizes": checks.sizes,
@@ -97,7 +98,7 @@ def main():
     results = RESULTS / "quick" if options.quick else RESULTS
     folder = Path(tempfile.mkdtemp(prefix="countersign-bench."))
     try:
-        run = Run(options, folder)
+        run = None if options.report else Run(options, folder)
         for work in () if options.report else options.only or WORKS:
             print(f"{work}", file=sys.stderr, flush=True)
             started = time.monotonic()

@@ -17,7 +17,7 @@ GOALS = {
     "login-pbkdf2": {"django": 7},
 }
 WITHOUT_AVX512 = 3.5
-SIZE, LATENCY, FIRST_ANSWER, MEMORY, DISTURBANCE, REFUSAL, TELLING = 0.8, 0.5, 50, 40, 3, 50, 4.5
+SIZE, LATENCY, FIRST_ANSWER, MEMORY, DISTURBANCE, REFUSAL, TELLING, SESSIONS = 0.8, 0.5, 50, 40, 3, 50, 4.5, 0.95
 
 
 def row(title, against, values, goal=None, least=True, others=()):
@@ -82,6 +82,13 @@ def sizes_rows(_, result):
     (_, few), *many = result["accounts"].items()
     title = result["title"].removesuffix(", many users beside few")
     return [compared(f"{title}: {result['names'][name]}", "× few users", turns, few, SIZE) for name, turns in many]
+
+
+def marks_rows(_, result):
+    """With sessions over without."""
+    (_, off), *on = result["accounts"].items()
+    title = result["title"].partition(", with")[0]
+    return [compared(f"{title}, {result['names'][name]}", "× sessions off", turns, off, SESSIONS) for name, turns in on]
 
 
 def logins_rows(work, result):
@@ -247,9 +254,9 @@ def timing_text(result):
 
 ROWS = {
     "beside": beside_rows, "sizes": sizes_rows, "posts": beside_rows, "logins": logins_rows, "start": start_rows,
-    "storm": storm_rows, "timing": timing_rows,
+    "storm": storm_rows, "timing": timing_rows, "marks": marks_rows,
 }  # fmt: skip
 TEXTS = {
     "beside": beside_text, "sizes": beside_text, "posts": beside_text, "logins": logins_text, "start": start_text,
-    "storm": storm_text, "timing": timing_text,
+    "storm": storm_text, "timing": timing_text, "marks": beside_text,
 }  # fmt: skip

@@ -411,10 +411,14 @@ impl Authority {
                     None => None,
                 }
             }
-            UserIdSource::Field(field) => match to_text(claim) {
-                Some(text) => self.store().user_by_field(field, &text).await?,
-                None => None,
-            },
+            UserIdSource::Field(field) => {
+                let is_integer = field.id_type().is_integer();
+                let text = if is_integer { to_integer(claim).map(|number| number.to_string()) } else { to_text(claim) };
+                match text {
+                    Some(text) => self.store().user_by_field(field, &text).await?,
+                    None => None,
+                }
+            }
         })
     }
 

@@ -5,11 +5,12 @@
 //! [`MOST`] notes.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher as _, Hash, RandomState};
+use std::hash::{BuildHasher as _, Hash};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use countersign_store::Seen;
+use foldhash::quality::RandomState;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
@@ -33,7 +34,7 @@ pub(crate) struct LastSeen {
 impl Default for LastSeen {
     fn default() -> Self {
         Self {
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
             slots: std::iter::repeat_with(AtomicU64::default).take(SLOTS).collect(),
             // No slot is empty in this period: zeros stand for none.
             flushes: AtomicU64::new(1),

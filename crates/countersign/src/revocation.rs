@@ -4,7 +4,6 @@
 //! What is known is never older than `max_staleness`: each read of the database vouches for the time since it began, on a stopwatch that
 //! no clock change moves. Where the last one is longer ago, a check waits for the next, and is refused if that fails.
 
-use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hash};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use countersign_store::{Against, IdType, Mark, MarkKind, StoreError, UserId};
+use foldhash::quality::RandomState;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
@@ -70,6 +70,13 @@ enum Subject<'s> {
     Text(&'s str),
 }
 
+/// Marks that are put in together, for that copies all that came since they were last settled.
+#[derive(Default)]
+struct Batch {
+    all: Option<i64>,
+    keyed: Vec<(Key, i64)>,
+}
+
 /// How many marks are held, and in how many bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -93,7 +100,7 @@ impl Revocations {
             fresh_until: AtomicU64::new(0),
             stopwatch: Instant::now(),
             replacing: Mutex::new(()),
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
             id_type,
             horizon: lifetime,
             max_staleness: settings.max_staleness,
@@ -149,34 +156,54 @@ impl Revocations {
 
     /// Takes marks in: at once, also before they come back from the database.
     pub(crate) fn add(&self, marks: &[Mark]) {
-        let (voided, marks): (Vec<&Mark>, Vec<&Mark>) = marks.iter().partition(|mark| mark.kind == MarkKind::Void);
-        if !voided.is_empty() {
-            self.voided.add(voided.iter().filter_map(|mark| mark.subject.parse().ok()));
+        let mut batch = Batch::default();
+        self.collect(marks, &mut batch);
+        self.put(&batch);
+    }
+
+    /// Adds marks to a batch, and what somebody else voided to what waits.
+    fn collect(&self, marks: &[Mark], batch: &mut Batch) {
+        let voided = marks.iter().filter(|mark| mark.kind == MarkKind::Void);
+        let mut voided = voided.filter_map(|mark| mark.subject.parse().ok()).peekable();
+        if voided.peek().is_some() {
+            self.voided.add(voided);
         }
-        if marks.is_empty() {
+        for mark in marks {
+            match mark.kind {
+                MarkKind::Void => {}
+                MarkKind::All => batch.all = batch.all.max(Some(mark.not_before)),
+                _ => batch.keyed.push((self.key_of(mark), mark.not_before)),
+            }
+        }
+    }
+
+    fn put(&self, batch: &Batch) {
+        if batch.all.is_none() && batch.keyed.is_empty() {
             return;
         }
-        let all = marks.iter().filter(|mark| mark.kind == MarkKind::All).map(|mark| mark.not_before).max();
-        let keyed: Vec<(Key, i64)> = marks
-            .iter()
-            .filter(|mark| mark.kind != MarkKind::All)
-            .map(|mark| (self.key_of(mark), mark.not_before))
-            .collect();
         let _alone = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
-        self.marks.store(Arc::new(self.marks.load().with(all, &keyed)));
+        self.marks.store(Arc::new(self.marks.load().with(batch.all, &batch.keyed)));
         self.has_marks.store(true, Ordering::Release);
     }
 
     /// What stands in memory against a token.
     fn against(&self, marks: &Marks, user: Option<Subject<'_>>, jti: Option<&str>, sid: Option<&str>) -> Against {
-        let of_user = |kind| user.and_then(|user| marks.get(self.key(kind, user)));
-        let is_marked = |kind, text: Option<&str>| text.is_some_and(|text| marks.get(self.key(kind, text)).is_some());
+        let hash = user.map(|user| self.hasher.hash_one(user));
+        let [user, bare] = [MarkKind::User, MarkKind::Bare].map(|kind| Some(Key::of(kind, hash?)));
+        let token = jti.map(|jti| self.key(MarkKind::Token, jti));
+        let session = sid.map(|sid| self.key(MarkKind::Session, sid));
+        let none = Against { all: marks.all(), ..Against::default() };
+        // What goes for the one kind of user's marks goes for the other.
+        if !marks.may_have_any(&[user, token, session]) {
+            return none;
+        }
+        let found = |key: Option<Key>| key.and_then(|key| marks.get(key));
         Against {
-            all: marks.all(),
-            user: of_user(MarkKind::User),
-            bare: of_user(MarkKind::Bare),
-            token: is_marked(MarkKind::Token, jti),
-            session: is_marked(MarkKind::Session, sid),
+            user: found(user),
+            bare: found(bare),
+            token: found(token).is_some(),
+            session: found(session).is_some(),
+            ..none
         }
     }
 
@@ -192,7 +219,7 @@ impl Revocations {
     }
 
     fn key(&self, kind: MarkKind, subject: impl Hash) -> Key {
-        Key::of(self.hasher.hash_one((kind, subject)))
+        Key::of(kind, self.hasher.hash_one(subject))
     }
 
     pub(crate) fn stats(&self) -> RevocationStats {

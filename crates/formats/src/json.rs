@@ -23,7 +23,7 @@ mod write;
 
 pub use decode::{DecodeError, decode_utf8_incremental, detect_and_decode};
 pub use error::{SyntaxError, SyntaxErrorKind};
-pub use number::{Integer, python_float_repr};
+pub use number::{Integer, parse_python_int, python_float_repr};
 pub use object::Object;
 pub use parse::{LoadError, MAX_DEPTH, NonFinite, parse, parse_bytes, parse_text};
 pub use text::Text;

@@ -53,7 +53,8 @@ impl IdType {
 
     /// The key that a text stands for; `None` when no key of this type can have that value.
     ///
-    /// A UUID may be written in all of Python's ways: with hyphens anywhere, in braces, as `urn:uuid:` (CPython 3.11 `uuid.UUID`).
+    /// A UUID may be written with hyphens anywhere, in braces, as `urn:uuid:` (CPython 3.11 `uuid.UUID`). **Differs:** its digits are those of
+    /// ASCII, with nothing among them that `int()` would pass over.
     /// Numbers are decimal; which other spellings count as a number is for the caller to decide.
     pub fn parse(self, text: &str) -> Option<UserId> {
         match self {

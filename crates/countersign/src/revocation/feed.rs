@@ -7,7 +7,7 @@ use std::time::Duration;
 use countersign_store::{IdType, RevocationFeed, Store, StoreError};
 use jiff::SignedDuration;
 
-use super::{Revocations, oldest_of_use};
+use super::{Batch, Revocations, oldest_of_use};
 use crate::clock::Clock;
 use crate::settings::SessionSettings;
 
@@ -90,7 +90,11 @@ impl Reader {
         }
         self.offset = Some(offset);
         let since = oldest_of_use(now, revocations.horizon);
-        self.feed.read(since, |marks| revocations.add(&marks)).await?;
+        let mut batch = Batch::default();
+        let outcome = self.feed.read(since, |marks| revocations.collect(&marks, &mut batch)).await;
+        revocations.put(&batch);
+        drop(batch);
+        outcome?;
         revocations.vouch(elapsed);
         let marks = revocations.marks.load_full();
         let is_due = !marks.is_empty() && elapsed.saturating_sub(self.cleared) > CLEARING;

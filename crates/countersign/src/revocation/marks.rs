@@ -1,26 +1,44 @@
 //! Marks in memory: a large table that is read by everybody and changed by nobody, and a small one of what came since. Both are replaced
 //! as a whole, so that a reader never waits.
 //!
-//! A mark is sixteen bytes, a hash and an instant; tables are five eighths full. Two subjects of one hash would be taken for each
-//! other: with a million marks that refuses one good token in 10¹³ checks, and the hash is keyed, so that nobody can look for
-//! one. It never lets one in.
+//! A mark is sixteen bytes, a hash and an instant; tables are five eighths full. Nearly every token that is asked about has no mark, and a
+//! place in a table of a million lies in no cache of the processor: so each table has a filter of two bytes a mark, which says of 99 in
+//! 100 keys that they are not there.
+//!
+//! Two subjects of one hash would be taken for each other: with a million marks that refuses one good token in some 10¹² checks. It never
+//! lets one in. The hash has a seed of each process, and whoever guessed that could have no more than good tokens refused.
 
 use std::sync::Arc;
 
-/// The hash of a subject with its kind.
+use countersign_store::MarkKind;
+
+/// The hash of a subject with its kind. The kinds of one subject are neighbours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key(u64);
 
 impl Key {
     /// Zero stands for a free place.
-    pub(super) const fn of(hash: u64) -> Self {
-        Self(if hash == 0 { 1 } else { hash })
+    pub(super) const fn of(kind: MarkKind, subject: u64) -> Self {
+        let key = subject ^ kind as u64;
+        Self(if key == 0 { 1 << 63 } else { key })
+    }
+
+    /// A place among so many, by the upper bits.
+    fn share_of(self, places: usize) -> usize {
+        let scaled = (u128::from(self.0) * places as u128) >> 64;
+        usize::try_from(scaled).unwrap_or(0)
+    }
+
+    /// Three bits of a word, the same for all kinds.
+    const fn bits(self) -> u64 {
+        1 << (self.0 >> 8 & 63) | 1 << (self.0 >> 14 & 63) | 1 << (self.0 >> 20 & 63)
     }
 }
 
 /// Marks by key, each with its instant in milliseconds. Open addressing, linear probing.
 #[derive(Clone, Default)]
 struct Table {
+    filter: Filter,
     places: Box<[Place]>,
     len: usize,
 }
@@ -33,7 +51,8 @@ struct Place {
 
 impl Table {
     fn of(marks: impl Iterator<Item = (Key, i64)>, count: usize) -> Self {
-        let mut table = Self { places: vec![Place::default(); count + count * 3 / 5 + 1].into_boxed_slice(), len: 0 };
+        let places = vec![Place::default(); count + count * 3 / 5 + 1].into_boxed_slice();
+        let mut table = Self { filter: Filter::of(count), places, len: 0 };
         for (key, not_before) in marks {
             table.put(key, not_before);
         }
@@ -42,7 +61,8 @@ impl Table {
 
     /// The later instant of one key stays.
     fn put(&mut self, key: Key, not_before: i64) {
-        let mut at = self.home(key);
+        self.filter.put(key);
+        let mut at = key.share_of(self.places.len());
         loop {
             let place = &mut self.places[at];
             if place.key == key.0 {
@@ -59,10 +79,10 @@ impl Table {
     }
 
     fn get(&self, key: Key) -> Option<i64> {
-        if self.len == 0 {
+        if !self.filter.may_have(key) {
             return None;
         }
-        let mut at = self.home(key);
+        let mut at = key.share_of(self.places.len());
         loop {
             let place = self.places[at];
             if place.key == key.0 {
@@ -75,14 +95,33 @@ impl Table {
         }
     }
 
+    fn bytes(&self) -> usize {
+        size_of_val(&*self.places) + size_of_val(&*self.filter.words)
+    }
+
     fn iter(&self) -> impl Iterator<Item = (Key, i64)> {
         self.places.iter().filter(|place| place.key != 0).map(|place| (Key(place.key), place.not_before))
     }
+}
 
-    /// The hash's share of the table.
-    fn home(&self, key: Key) -> usize {
-        let scaled = (u128::from(key.0) * self.places.len() as u128) >> 64;
-        usize::try_from(scaled).unwrap_or(0)
+/// Which keys a table may have: a Bloom filter of sixteen bits a key, of which three in one word say that it is there.
+#[derive(Clone, Default)]
+struct Filter {
+    words: Box<[u64]>,
+}
+
+impl Filter {
+    fn of(count: usize) -> Self {
+        Self { words: vec![0; count.div_ceil(4)].into_boxed_slice() }
+    }
+
+    fn put(&mut self, key: Key) {
+        self.words[key.share_of(self.words.len())] |= key.bits();
+    }
+
+    /// `false` is certain.
+    fn may_have(&self, key: Key) -> bool {
+        self.words.get(key.share_of(self.words.len())).is_some_and(|word| word & key.bits() == key.bits())
     }
 }
 
@@ -101,6 +140,12 @@ impl Marks {
         self.recent.get(key).max(self.frozen.get(key))
     }
 
+    /// `false` is certain, and the same for all kinds of a subject. The keys are looked for at once and not in turn, so that their ways to memory are one.
+    pub(super) fn may_have_any(&self, keys: &[Option<Key>; 3]) -> bool {
+        let may_have = |key| self.frozen.filter.may_have(key) | self.recent.filter.may_have(key);
+        keys.iter().flatten().fold(false, |any, key| any | may_have(*key))
+    }
+
     /// The latest instant of the mark on all tokens.
     pub(super) const fn all(&self) -> Option<i64> {
         self.all
@@ -117,7 +162,7 @@ impl Marks {
 
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
-        (self.frozen.places.len() + self.recent.places.len()) * size_of::<Place>()
+        self.frozen.bytes() + self.recent.bytes()
     }
 
     /// These and others.
@@ -145,13 +190,14 @@ impl Marks {
             .iter()
             .filter(|(key, not_before)| *not_before >= since && settled.get(*key) < Some(*not_before))
             .collect();
-        settled.with(self.all, &missing)
+        settled.with(self.all.filter(|all| *all >= since), &missing)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
+    use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 
     use proptest::prelude::*;
 
@@ -182,7 +228,7 @@ mod tests {
     }
 
     fn keyed(marks: &[(u64, i64)]) -> Vec<(Key, i64)> {
-        marks.iter().map(|(hash, instant)| (Key::of(*hash), *instant)).collect()
+        marks.iter().map(|(hash, instant)| (Key::of(MarkKind::User, *hash), *instant)).collect()
     }
 
     proptest! {
@@ -223,8 +269,8 @@ mod tests {
                     }
                 }
                 for hash in 0..20 {
-                    if !model.contains_key(&Key::of(hash)) {
-                        prop_assert_eq!(marks.get(Key::of(hash)), None);
+                    if !model.contains_key(&Key::of(MarkKind::User, hash)) {
+                        prop_assert_eq!(marks.get(Key::of(MarkKind::User, hash)), None);
                     }
                 }
                 if all >= Some(limit) {
@@ -234,13 +280,20 @@ mod tests {
         }
     }
 
+    /// A million keys, as even as those of a hash are.
+    fn million(from: u64) -> impl Iterator<Item = Key> {
+        let hasher = BuildHasherDefault::<DefaultHasher>::default();
+        (from..from + 1_000_000).map(move |number| Key::of(MarkKind::User, hasher.hash_one(number)))
+    }
+
     #[test]
     fn r5_a_mark_costs_no_more_than_forty_bytes() {
-        let many: Vec<_> =
-            (0..1_000_000_u64).map(|number| (Key::of(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)), 1)).collect();
+        let many: Vec<_> = million(0).map(|key| (key, 1)).collect();
         let marks = Marks::default().with(None, &many).settled(0);
         assert_eq!(marks.len(), many.len());
         assert!(marks.bytes() <= 40 * many.len(), "{}", marks.bytes());
         assert!(marks.settled(2).is_empty(), "R5: those that no live token can meet are let go");
+        let passed = million(1_000_000).filter(|key| marks.frozen.filter.may_have(*key)).count();
+        assert!(passed < 10_000, "the filter lets {passed} of a million others through");
     }
 }

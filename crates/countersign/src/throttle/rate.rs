@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::claim_value::parse_python_int;
+use countersign_formats::json::parse_python_int;
 
 /// So many requests in so much time: `"100/day"`. Of the period only the first letter counts: `s`, `m`, `h`, `d`. DRF 3.18
 /// `SimpleRateThrottle.parse_rate`.
@@ -32,7 +32,8 @@ impl FromStr for Rate {
             Some('d') => 86_400,
             _ => return Err(RateError),
         };
-        Ok(Self { requests: parse_python_int(number).ok_or(RateError)?, period: seconds * 1_000_000 })
+        let requests = parse_python_int(number).and_then(|number| i64::try_from(number).ok()).ok_or(RateError)?;
+        Ok(Self { requests, period: seconds * 1_000_000 })
     }
 }
 

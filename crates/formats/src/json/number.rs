@@ -2,6 +2,18 @@
 
 use std::fmt;
 
+/// The longest integer Python 3.11 converts (`sys.get_int_max_str_digits()`).
+pub(super) const MAX_INTEGER_DIGITS: usize = 4300;
+
+/// The zeros of all scripts, each with nine more digits after it. Generated from `unicodedata` of Python 3.11: later ones know more.
+const ZEROS: [u32; 66] = [
+    0x30, 0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xde6, 0xe50, 0xed0,
+    0xf20, 0x1040, 0x1090, 0x17e0, 0x1810, 0x1946, 0x19d0, 0x1a80, 0x1a90, 0x1b50, 0x1bb0, 0x1c40, 0x1c50, 0xa620,
+    0xa8d0, 0xa900, 0xa9d0, 0xa9f0, 0xaa50, 0xabf0, 0xff10, 0x104a0, 0x10d30, 0x11066, 0x110f0, 0x11136, 0x111d0,
+    0x112f0, 0x11450, 0x114d0, 0x11650, 0x116c0, 0x11730, 0x118e0, 0x11950, 0x11c50, 0x11d50, 0x11da0, 0x16a60,
+    0x16ac0, 0x16b50, 0x1d7ce, 0x1d7d8, 0x1d7e2, 0x1d7ec, 0x1d7f6, 0x1e140, 0x1e2f0, 0x1e950, 0x1fbf0,
+];
+
 /// An integer of any size, as Python's `int`. Displays in canonical decimal digits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Integer(Repr);
@@ -50,6 +62,45 @@ impl fmt::Display for Integer {
             Repr::Big(digits) => f.write_str(digits),
         }
     }
+}
+
+/// Python's `int(text)`, saturating: decimal digits of any script that Python 3.11 knows, perhaps with a sign before, blanks around and single underscores
+/// between them; at most 4300. `None` where Python raises.
+#[must_use]
+pub fn parse_python_int(text: &str) -> Option<i128> {
+    // The usual case, of which Python makes the same.
+    if text.len() < 20
+        && let Ok(number) = text.parse::<i64>()
+    {
+        return Some(number.into());
+    }
+    let is_blank = |letter: char| match letter {
+        ' ' | '\t' | '\n' | '\r' | '\u{B}' | '\u{C}' => true,
+        _ => !letter.is_ascii() && letter.is_whitespace(),
+    };
+    let text = text.trim_matches(is_blank);
+    let (is_negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (mut count, mut number) = (0, 0_i128);
+    for group in digits.split('_') {
+        if group.is_empty() {
+            return None;
+        }
+        for digit in group.chars() {
+            count += 1;
+            number = number.saturating_mul(10).saturating_add(i128::from(decimal(digit)?));
+        }
+    }
+    (count <= MAX_INTEGER_DIGITS).then_some(if is_negative { -number } else { number })
+}
+
+/// The value of a decimal digit.
+fn decimal(digit: char) -> Option<u32> {
+    let code = u32::from(digit);
+    let zero = ZEROS[..ZEROS.partition_point(|zero| *zero <= code)].last()?;
+    Some(code - zero).filter(|value| *value < 10)
 }
 
 /// A float as Python's `repr` prints it: the shortest digits that read back the same, always with `.0` or an exponent;

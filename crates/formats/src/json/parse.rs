@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::error::Position;
+use super::number::MAX_INTEGER_DIGITS;
 use super::text::push_code_point;
 use super::{DecodeError, Integer, Object, SyntaxError, SyntaxErrorKind as Kind, Text, Value, detect_and_decode};
 use crate::scan;
@@ -10,9 +11,6 @@ use crate::scan;
 /// Objects and arrays inside one another, at most. Python's own limit is its call stack: about 940 levels under DRF, where
 /// the original crashes.
 pub const MAX_DEPTH: usize = 900;
-
-/// The longest integer Python 3.11 converts (`sys.get_int_max_str_digits()`).
-const MAX_INTEGER_DIGITS: usize = 4300;
 
 /// Objects up to this size look for repeated names by comparing; larger ones keep an index.
 const INDEX_FROM: usize = 24;

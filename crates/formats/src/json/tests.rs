@@ -84,6 +84,17 @@ fn floats_print_as_in_python() {
 }
 
 #[test]
+fn texts_become_integers_as_in_python() {
+    let cases = cases("int");
+    assert!(cases.len() > 290, "only {} cases", cases.len());
+    for case in cases {
+        let expected = case["value"].as_str().map(|digits| digits.parse::<i128>().unwrap());
+        assert_eq!(parse_python_int(case["text"].as_str().unwrap()), expected, "{case}");
+    }
+    assert_eq!(parse_python_int(&"9".repeat(4300)), Some(i128::MAX));
+}
+
+#[test]
 fn a_repeated_name_keeps_its_place_and_takes_the_last_value() {
     let value = parse(r#"{"a":1,"b":{"c":0,"c":1},"a":2}"#, NonFinite::Refuse).unwrap();
     let object = value.as_object().unwrap();

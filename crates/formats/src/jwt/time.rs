@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::json::Value;
+use crate::json::{Value, parse_python_int};
 
 /// Nanoseconds in a second.
 pub(super) const NANOS: i128 = 1_000_000_000;
@@ -22,7 +22,7 @@ pub(super) fn floor_seconds(nanos: i128) -> i64 {
 }
 
 /// Python's `int(value)`, saturating: numbers lose their fraction, booleans are 0 and 1, text is read. `None` where Python
-/// raises. **Differs:** digits other than ASCII ones are refused.
+/// raises.
 pub(super) fn python_int(value: &Value) -> Option<i128> {
     match value {
         Value::Integer(integer) => {
@@ -30,7 +30,7 @@ pub(super) fn python_int(value: &Value) -> Option<i128> {
         }
         Value::Float(number) => float_to_int(*number),
         Value::Bool(value) => Some(i128::from(*value)),
-        Value::String(text) => text.as_str().and_then(text_to_int),
+        Value::String(text) => text.as_str().and_then(parse_python_int),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
 }
@@ -52,28 +52,4 @@ pub(super) fn instant_nanos(value: &Value) -> Option<i128> {
 #[expect(clippy::cast_possible_truncation, reason = "cutting off the fraction and saturating is what is wanted")]
 fn float_to_int(number: f64) -> Option<i128> {
     number.is_finite().then_some(number as i128)
-}
-
-/// Digits, perhaps with a sign before, blanks around and single underscores between them; at most 4300. Which blanks depends,
-/// in Python, on whether all of the text is ASCII.
-fn text_to_int(text: &str) -> Option<i128> {
-    let ascii_blank = |blank: char| matches!(blank, ' ' | '\t' | '\n' | '\r' | '\u{B}' | '\u{C}');
-    let any_blank = |blank: char| blank.is_whitespace() || matches!(blank, '\u{1C}'..='\u{1F}');
-    let text = if text.is_ascii() { text.trim_matches(ascii_blank) } else { text.trim_matches(any_blank) };
-    let (negative, digits) = match text.as_bytes() {
-        [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] | digits => (false, digits),
-    };
-    let mut count = 0;
-    let mut number: i128 = 0;
-    for group in digits.split(|&byte| byte == b'_') {
-        if group.is_empty() || !group.iter().all(u8::is_ascii_digit) {
-            return None;
-        }
-        count += group.len();
-        for digit in group {
-            number = number.saturating_mul(10).saturating_add(i128::from(digit - b'0'));
-        }
-    }
-    (count <= 4300).then_some(if negative { -number } else { number })
 }

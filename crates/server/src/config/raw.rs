@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
-use zeroize::Zeroizing;
+use serde::Deserialize;
 
 use super::duration::Length;
 use super::size::Size;
+
+mod classes;
+mod values;
+
+pub(super) use classes::{RawPermission, RawPermissions, RawScheme, RawThrottle, RawValidator};
+pub(super) use values::{Nullable, NullableCount, NullableLength, OneOrMany, SecretText};
 
 #[derive(Default, Deserialize)] // no Debug: secrets inside
 #[serde(deny_unknown_fields, default)]
@@ -203,43 +207,6 @@ pub(super) struct RawPostgres {
     pub pgbouncer: Option<bool>,
 }
 
-/// A text that must not be shown, not even when it is refused; erased from memory when dropped.
-pub(super) struct SecretText(pub Zeroizing<String>);
-
-impl<'de> Deserialize<'de> for SecretText {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match toml::Value::deserialize(deserializer)? {
-            toml::Value::String(text) => Ok(Self(Zeroizing::new(text))),
-            _ => Err(D::Error::custom("must be a text in quotes")),
-        }
-    }
-}
-
-/// A name, or `false` where Django says `None`.
-#[derive(Debug, Deserialize)]
-#[serde(untagged, expecting = "a name, or false to switch it off")]
-pub(super) enum Nullable {
-    Off(bool),
-    Name(String),
-}
-
-/// A text or a list of texts.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged, expecting = "a text or a list of texts")]
-pub(super) enum OneOrMany {
-    One(String),
-    Many(Vec<String>),
-}
-
-impl OneOrMany {
-    pub(super) fn into_vec(self) -> Vec<String> {
-        match self {
-            Self::One(text) => vec![text],
-            Self::Many(texts) => texts,
-        }
-    }
-}
-
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawRestFramework {
@@ -255,59 +222,6 @@ pub(super) struct RawRestFramework {
     pub compact_json: Option<bool>,
     pub strict_json: Option<bool>,
     pub url_format_override: Option<Nullable>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(
-    untagged,
-    expecting = "the name of an authentication class, or a table such as { kind = \"token\", keyword = \"Bearer\" }"
-)]
-pub(super) enum RawScheme {
-    Name(String),
-    Table(RawSchemeTable),
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawSchemeTable {
-    pub kind: String,
-    pub keyword: Option<String>,
-    pub table: Option<String>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(
-    untagged,
-    expecting = "the name of a permission class, or a table such as { kind = \"django_model_permissions\", model = \"auth.group\" }"
-)]
-pub(super) enum RawPermission {
-    Name(String),
-    Table(RawPermissionTable),
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawPermissionTable {
-    pub kind: String,
-    pub model: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(
-    untagged,
-    expecting = "the name of a throttle class, or a table such as { kind = \"scoped\", scope = \"login\", rate = \"3/min\" }"
-)]
-pub(super) enum RawThrottle {
-    Name(String),
-    Table(RawThrottleTable),
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawThrottleTable {
-    pub kind: String,
-    pub scope: Option<String>,
-    pub rate: Option<Nullable>,
 }
 
 /// Ours: how requests are counted.
@@ -332,14 +246,6 @@ pub(super) struct RawLogins {
     pub address: Option<String>,
 }
 
-/// One permission or a list of them.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged, expecting = "a permission class or a list of them")]
-pub(super) enum RawPermissions {
-    Many(Vec<RawPermission>),
-    One(RawPermission),
-}
-
 /// `REST_KNOX`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -356,22 +262,6 @@ pub(super) struct RawKnox {
     pub expiry_datetime_format: Option<Nullable>,
     pub token_model: Option<String>,
     pub token_prefix: Option<String>,
-}
-
-/// A length of time, or `false` where Django says `None`.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(untagged, expecting = "a duration such as \"10h\" or a number of seconds, or false for none")]
-pub(super) enum NullableLength {
-    Off(bool),
-    Length(Length),
-}
-
-/// A number, or `false` where Django says `None`.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(untagged, expecting = "a number, or false for none")]
-pub(super) enum NullableCount {
-    Off(bool),
-    Count(u32),
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -420,25 +310,6 @@ pub(super) struct RawScrypt {
     pub work_factor: Option<u32>,
     pub block_size: Option<u32>,
     pub parallelism: Option<u32>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(
-    untagged,
-    expecting = "the name of a password validator, or a table such as { name = \"minimum_length\", min_length = 12 }"
-)]
-pub(super) enum RawValidator {
-    Name(String),
-    Table(RawValidatorTable),
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawValidatorTable {
-    pub name: String,
-    pub min_length: Option<usize>,
-    pub max_similarity: Option<f64>,
-    pub user_attributes: Option<Vec<String>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]

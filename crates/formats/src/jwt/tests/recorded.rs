@@ -96,7 +96,7 @@ fn signatures_of_the_reference_are_made_alike() {
     assert_eq!((same, checked), (4, 5));
 }
 
-/// All but three are judged alike, and those three are refused: the accepted set lies inside the original's.
+/// All but two are judged alike, and those two are refused: the accepted set lies inside the original's.
 #[test]
 fn every_further_token_is_judged_alike() {
     let mut judged = 0;
