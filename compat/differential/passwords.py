@@ -40,7 +40,7 @@ def encoded():
         for hasher in (BCryptPasswordHasher(), BCryptSHA256PasswordHasher()):
             hasher.rounds = 4
             if len(password.encode()) <= 72 or hasher.algorithm == "bcrypt_sha256":
-                yield password, hasher.encode(password, hasher.salt())
+                yield password, hasher.encode(password, b"$2b$%02d$abcdefghijklmnopqrstuu" % hasher.rounds)  # not by chance, as its own would be
 
 
 MADE = list(encoded())
