@@ -398,27 +398,20 @@ impl Authority {
 
     /// The user a claim of `USER_ID_CLAIM` names. Values that Django would crash on name nobody.
     pub(crate) async fn user_of_claim(&self, claim: &Value) -> Result<Option<User>, Failure> {
-        Ok(match self.user_id_source() {
-            UserIdSource::PrimaryKey => {
-                let id_type = self.store().user_id_type();
-                let id = if id_type.is_integer() {
-                    to_integer(claim).map(UserId::Integer)
-                } else {
-                    to_text(claim).and_then(|text| id_type.parse(&text))
-                };
-                match id {
-                    Some(id) => self.store().user_by_id(&id).await?,
-                    None => None,
-                }
-            }
-            UserIdSource::Field(field) => {
-                let is_integer = field.id_type().is_integer();
-                let text = if is_integer { to_integer(claim).map(|number| number.to_string()) } else { to_text(claim) };
-                match text {
-                    Some(text) => self.store().user_by_field(field, &text).await?,
-                    None => None,
-                }
-            }
+        let source = self.user_id_source();
+        let id_type = match source {
+            UserIdSource::PrimaryKey => self.store().user_id_type(),
+            UserIdSource::Field(field) => field.id_type(),
+        };
+        let id = if id_type.is_integer() {
+            to_integer(claim).map(UserId::Integer)
+        } else {
+            to_text(claim).and_then(|text| id_type.parse(&text))
+        };
+        let Some(id) = id else { return Ok(None) };
+        Ok(match source {
+            UserIdSource::PrimaryKey => self.store().user_by_id(&id).await?,
+            UserIdSource::Field(field) => self.store().user_by_field(field, &id).await?,
         })
     }
 

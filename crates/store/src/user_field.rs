@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::driver::quoted;
 use crate::user_table::UserTable;
-use crate::value::{Row, Value};
+use crate::value::Row;
 use crate::{IdType, Store, StoreError, User, UserId};
 
 /// A column of the user table that was found in the catalogue; its statements are rendered once. Cheap to clone.
@@ -62,18 +62,17 @@ impl Store {
         })))
     }
 
-    /// Finds the one user whose field has this value. A value that is not of the column's kind, or that several users share, finds
+    /// Finds the one user whose field has this value. A value that the column cannot hold, or that several users share, finds
     /// nobody.
     ///
     /// # Errors
     /// If the database cannot be read.
-    pub async fn user_by_field(&self, field: &UserField, value: &str) -> Result<Option<User>, StoreError> {
-        if value.contains('\0') {
+    pub async fn user_by_field(&self, field: &UserField, value: &UserId) -> Result<Option<User>, StoreError> {
+        if !field.0.id_type.holds(value) {
             return Ok(None);
         }
-        let Some(value) = field.0.id_type.parse(value) else { return Ok(None) };
         let users = self.users();
-        let mut found = self.driver().query(&field.0.by_value, &[Value::from(&value)], |row| users.read(row)).await?;
+        let mut found = self.driver().query(&field.0.by_value, &[value.into()], |row| users.read(row)).await?;
         Ok(if found.len() == 1 { found.pop() } else { None })
     }
 

@@ -103,7 +103,8 @@ async fn a_uuid_key_goes_all_the_way(fixture: Fixture) {
 
     let by_key = store.user_field("uid").await.expect("the key");
     assert!(by_key.is_primary_key());
-    assert!(store.user_by_field(&by_key, "{00C91D4E9F3A4B6D8E2F0123456789AB}").await.expect("reads").is_some());
+    let id = by_key.id_type().parse("{00C91D4E9F3A4B6D8E2F0123456789AB}").expect("a UUID");
+    assert!(store.user_by_field(&by_key, &id).await.expect("reads").is_some());
     store.check_statements(&InstalledApps::default()).await.expect("every statement fits");
 }
 
