@@ -29,11 +29,10 @@ def beside(work, run):
         for contestant in started:  # so that nobody's first round is a cold one
             path = PATHS["token"] if contestant.name == "empty" else PATHS[kind]
             load.checks(contestant, path, headers, 1)
-        accounts = rounds.alternate(started, measure, run.rounds, run.postmaster, run.patience)
-        used = rounds.memory(started)
+        figures = rounds.measured(started, measure, run)
     return {
         "kind": "beside", "title": f"{NAMES[kind]}, {STORES[store]}, {run.few:,} users", "unit": "requests/s",
-        "accounts": accounts, "names": {c.name: c.title for c in started}, "memory": used,
+        **figures,
     }  # fmt: skip
 
 

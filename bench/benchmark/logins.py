@@ -67,12 +67,11 @@ def posts(work, run):
         started = run.start(stack, kinds, choice, database)
         for contestant in started:
             measure(contestant)
-        accounts = rounds.alternate(started, measure, run.rounds, run.postmaster, run.patience)
-        used = rounds.memory(started)
+        figures = rounds.measured(started, measure, run)
     name = {"refresh": "Refresh with rotation and blacklist", "verify": "Verify"}[kind]
     return {
         "kind": "posts", "title": f"{name}, {STORES[store]}, {clients} clients", "unit": "requests/s",
-        "accounts": accounts, "names": {c.name: c.title for c in started}, "memory": used,
+        **figures,
     }  # fmt: skip
 
 

@@ -54,9 +54,8 @@ def marks(_, run):
             started.append(Marked(choice, database, run.folder, count))
             stack.callback(started[-1].stop)
             measure(started[-1].start())
-        accounts = rounds.alternate(started, measure, run.rounds, run.postmaster, run.patience)
-        used = rounds.memory(started)
+        figures = rounds.measured(started, measure, run)
     return {
         "kind": "marks", "title": f"stateless JWT check, SQLite, with sessions, {run.few:,} tokens", "unit": "requests/s",
-        "accounts": accounts, "names": {c.name: c.title for c in started}, "memory": used,
+        **figures,
     }  # fmt: skip

@@ -10,6 +10,14 @@ from . import machine
 QUIET = 0.08  # of the machine may go to other programs; a turn with more is tried again
 
 
+def measured(contestants, measure, run):
+    """The figures of servers that take turns, as the sections of the report have them."""
+    return {
+        "accounts": alternate(contestants, measure, run.rounds, run.postmaster, run.patience),
+        "names": {contestant.name: contestant.title for contestant in contestants}, "memory": memory(contestants),
+    }  # fmt: skip
+
+
 def alternate(contestants, measure, rounds, postmaster, patience):
     """Calls `measure(contestant)`, which returns an account of `rate` and `served`, for each contestant in each round;
     the first one changes from round to round.
